@@ -1,0 +1,1 @@
+"""A small QuickBooks Online for tests and demonstrations: own application, own store."""
