@@ -1,0 +1,1 @@
+"""The port: any ERP as this product needs it, in accounting words."""

@@ -1,0 +1,1 @@
+"""Mechanisms without a business word: database, web, clock, secrets, queue, logs."""

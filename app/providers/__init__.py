@@ -1,0 +1,1 @@
+"""One folder per ERP, each implementing the accounting port."""

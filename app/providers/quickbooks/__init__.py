@@ -1,0 +1,1 @@
+"""QuickBooks Online: the only room that says realm, minorversion, SyncToken, Fault."""
