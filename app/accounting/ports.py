@@ -121,7 +121,7 @@ class AccountingProvider(Protocol):
     # -- writes: prepare (pure), ready, send
 
     def prepare_create(self, draft: Draft, *, marker: str) -> Write:
-        """Return the exact bytes that create the draft, carrying *marker* where the kind has room."""
+        """Return the exact bytes that create the draft, with *marker* where the kind has room."""
 
     def prepare_update(
         self, draft: Draft, *, external_id: str, sync_token: str, marker: str
