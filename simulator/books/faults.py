@@ -105,7 +105,8 @@ class Fault(Exception):
         listed = f"{len(names)} known properties: " + ", ".join(f'"{k}"' for k in names)
         detail = (
             f'Property Name:Unrecognized field "{name}" (class com.intuit.schema.finance.v3.'
-            f"{entity}), not marked as ignorable ({listed} [truncated]])\n specified is unsupported or invalid"
+            f"{entity}), not marked as ignorable ({listed} [truncated]])\n"
+            " specified is unsupported or invalid"
         )
         return cls.of("2010", "Request has invalid or unsupported property", detail, None)
 
