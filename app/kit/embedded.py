@@ -18,17 +18,11 @@ a free loopback port with a password, their data in a folder of ours.
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import secrets
 import shutil
 import socket
 import subprocess
-import tempfile
-import time
-import warnings
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -36,47 +30,33 @@ from typing import NamedTuple
 
 from app.kit import processes
 from app.kit.processes import Identity
+from app.kit.server import (
+    ENVIRONMENT,
+    LOG_TAIL,
+    DidNotStart,
+    EmbeddedError,
+    FolderUnusable,
+    OtherMajor,
+    Server,
+    UserUnknown,
+    WheelMissing,
+)
 
-_POLL = 0.01
-_PORT_ATTEMPTS = 3
-_LOG_TAIL = 1500
-_READY_LINE = 7  # Of postmaster.pid: the postmaster's own word on whether it accepts connections.
+__all__ = [
+    "DidNotStart",
+    "EmbeddedError",
+    "EmbeddedPostgres",
+    "EmbeddedStores",
+    "EmbeddedValkey",
+    "FolderUnusable",
+    "OtherMajor",
+    "StoreUrls",
+    "UserUnknown",
+    "WheelMissing",
+]
+
+_READY_LINE = 7  # Of postmaster.pid: the postmaster's own word on whether it takes connections.
 _SUPERUSER = "ledgerwire"
-# Neither the caller's locale nor a stray PGDATA or LD_PRELOAD reaches a server.
-_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
-
-
-class EmbeddedError(Exception):
-    """
-    An embedded server cannot be had; the message says what to do.
-
-    EmbeddedError
-      ├ WheelMissing     the servers are not installed
-      ├ FolderUnusable   the data folder cannot be written, or belongs to somebody else
-      ├ OtherMajor       the data was written by another major version of Postgres
-      ├ UserUnknown      the operating system has no name for this user
-      └ DidNotStart      the server was started and failed; the end of its log is quoted
-    """
-
-
-class WheelMissing(EmbeddedError):
-    """The wheel that brings the server is not installed."""
-
-
-class FolderUnusable(EmbeddedError):
-    """The data folder cannot be written by this user."""
-
-
-class OtherMajor(EmbeddedError):
-    """The data folder was written by another major version of Postgres."""
-
-
-class UserUnknown(EmbeddedError):
-    """The user this process runs as has no entry in the passwd database; initdb insists on one."""
-
-
-class DidNotStart(EmbeddedError):
-    """The server did not come up."""
 
 
 def postgres_installation() -> Path:
@@ -106,202 +86,7 @@ def _package(name: str, *, setting: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-class _Server(ABC):
-    """One server on one folder, owned by the process that holds the folder's lock."""
-
-    title: str
-    setting: str
-
-    def __init__(self, root: Path) -> None:
-        # Made absolute at once, so that a later chdir of the program cannot move the data.
-        self.root = Path(os.path.abspath(root))
-        self._lock: int | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._port: int | None = None
-        self._url = ""
-
-    @property
-    def owned(self) -> bool:
-        """True when this object started the server, and so will stop it."""
-        return self._lock is not None
-
-    def start(self, *, timeout: float = 60.0) -> str:
-        """
-        Start the server, or join the one that another process runs on this folder.
-
-        Calling again after the server was killed starts it on the same port, so that the URL
-        given out before stays true. Returns the URL; *timeout* is in seconds.
-
-        Raises:
-            EmbeddedError: See its children; nothing is left running.
-        """
-        if self.owned and self._process is not None and self._process.poll() is None:
-            return self._url
-        self._check_installed()
-        self._make_folder()
-        deadline = time.monotonic() + timeout
-        while not self._take_lock():
-            if (url := self._join()) is not None:
-                return url
-            if time.monotonic() > deadline:
-                raise DidNotStart(
-                    f"Process {self._read(self._lock_path)} holds {self.root}, but its {self.title} "
-                    f"does not answer. Stop that process, or set {self.setting}."
-                )
-            time.sleep(_POLL)
-        try:
-            self._connection_path.unlink(missing_ok=True)
-            self._url = self._launch(deadline)
-            self._announce()
-        except BaseException:
-            self.stop()
-            raise
-        return self._url
-
-    def stop(self) -> None:
-        """Stop the server when it is ours; leave a joined one alone. May be called twice."""
-        if self._lock is None:
-            return
-        self._connection_path.unlink(missing_ok=True)
-        if self._process is not None:
-            processes.end(self._process)
-            self._process = None
-        os.close(self._lock)
-        self._lock = None
-
-    @abstractmethod
-    def _check_installed(self) -> None: ...
-
-    @abstractmethod
-    def _launch(self, deadline: float) -> str:
-        """Bring the server up, past whatever a dead owner left; return its URL."""
-
-    @property
-    def _lock_path(self) -> Path:
-        return self.root / "lock"
-
-    @property
-    def _connection_path(self) -> Path:
-        return self.root / "connection.json"
-
-    @property
-    def _log_path(self) -> Path:
-        return self.root / "server.log"
-
-    def _make_folder(self) -> None:
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.root):
-                pass
-        except OSError as refusal:
-            raise FolderUnusable(
-                f"{self.root} cannot be written ({refusal.strerror}). Set DATA_DIR to a folder of "
-                f"this user, or set {self.setting} to a server of yours."
-            ) from refusal
-
-    def _take_lock(self) -> bool:
-        import fcntl  # Not on Windows, where there are no wheels either.
-
-        if self.owned:
-            return True
-        try:
-            handle = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
-        except PermissionError as refusal:
-            raise FolderUnusable(
-                f"{self._lock_path} belongs to another user. Start as the user who made it, "
-                "or set DATA_DIR to another folder."
-            ) from refusal
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(handle)
-            return False
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
-        self._lock = handle
-        return True
-
-    def _join(self) -> str | None:
-        known = self._known_connection()
-        # A file that its owner has not rewritten yet speaks of the server before.
-        if str(known.get("owner")) != self._read(self._lock_path):
-            return None
-        return str(known["url"]) if processes.listens(int(known["port"])) else None
-
-    def _announce(self) -> None:
-        known = {
-            "url": self._url,
-            "port": self._port,
-            "owner": os.getpid(),
-        }
-        processes.write_private(self._connection_path, json.dumps(known))
-
-    def _known_connection(self) -> dict[str, str | int]:
-        try:
-            known: dict[str, str | int] = json.loads(self._read(self._connection_path))
-        except ValueError:
-            return {}
-        return known
-
-    @staticmethod
-    def _read(path: Path) -> str:
-        try:
-            return path.read_text()
-        except OSError:
-            return ""
-
-    def _try_ports(self, attempt: Callable[[int], bool]) -> None:
-        """Call *attempt* with a free port until it is true; somebody may take a port in between."""
-        for port in self._ports():
-            if attempt(port):
-                self._port = port
-                return
-        tail = self._log_path.read_text(errors="replace")[-_LOG_TAIL:]
-        raise DidNotStart(f"{self.title} did not start. The end of {self._log_path}:\n{tail}")
-
-    def _ports(self) -> Iterator[int]:
-        if self._port is not None:
-            yield self._port
-        for _ in range(_PORT_ATTEMPTS):
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port: int = probe.getsockname()[1]
-            yield port
-
-    def _spawn(
-        self, command: list[str], *, cwd: Path, stdin: int, identity: Identity | None = None
-    ) -> subprocess.Popen[bytes]:
-        with self._log_path.open("ab") as log, warnings.catch_warnings():
-            # Python 3.12 warns of any fork beside threads. The child only calls prctl.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self._process = subprocess.Popen(  # noqa: S603  Our own argument list.
-                command,
-                cwd=cwd,
-                env=_ENVIRONMENT,
-                stdin=stdin,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for the owner, who then stops us in order.
-                preexec_fn=processes.interrupt_with_parent(),  # noqa: PLW1509  See the module's docstring.
-                user=identity.uid if identity else None,
-                group=identity.gid if identity else None,
-                extra_groups=[] if identity else None,
-            )
-        return self._process
-
-    def _comes_up(self, ready: Callable[[], bool], *, deadline: float) -> bool:
-        assert self._process is not None  # noqa: S101  For the type checker: just spawned.
-        while self._process.poll() is None:
-            if ready():
-                return True
-            if time.monotonic() > deadline:
-                processes.end(self._process)
-                return False
-            time.sleep(_POLL)
-        return False
-
-
-class EmbeddedPostgres(_Server):
+class EmbeddedPostgres(Server):
     """
     A Postgres server on *root*; the rows survive any death of it or of its owner.
 
@@ -331,13 +116,21 @@ class EmbeddedPostgres(_Server):
             installation = processes.public_copy(installation)
         if self._data.exists():
             self._check_version(installation)
+            self._password()
             processes.end_leftovers("postgres", self._data)
             (self._data / "postmaster.pid").unlink(missing_ok=True)
         else:
             self._initialise(installation, identity)
         self._try_ports(lambda port: self._serve(installation, port, identity, deadline))
-        password = (self.root / "password").read_text()
-        return f"postgresql+asyncpg://{_SUPERUSER}:{password}@127.0.0.1:{self._port}/postgres"
+        return (
+            f"postgresql+asyncpg://{_SUPERUSER}:{self._password()}@127.0.0.1:{self._port}/postgres"
+        )
+
+    def _password(self) -> str:
+        path = self.root / "password"
+        if password := self._read(path):
+            return password
+        raise FolderUnusable(f"{path} is missing: without it the data beside it cannot be opened.")
 
     def _identity(self) -> Identity | None:
         if os.geteuid() != 0:
@@ -364,8 +157,8 @@ class EmbeddedPostgres(_Server):
         theirs = self._read(self._data / "PG_VERSION").strip()
         if theirs != ours:
             raise OtherMajor(
-                f"{self._data} was written by Postgres {theirs or '(unknown)'}, and this is Postgres "
-                f"{ours}. With the version of Ledgerwire that wrote it, dump the database "
+                f"{self._data} was written by Postgres {theirs or '(unknown)'}, and this is "
+                f"Postgres {ours}. With the version of Ledgerwire that wrote it, dump the database "
                 f"(pg_dump --format=custom), move the folder away, start this version once, and "
                 f"restore the dump (pg_restore --clean --if-exists); or set DATABASE_URL."
             )
@@ -400,14 +193,14 @@ class EmbeddedPostgres(_Server):
                 text=True,
                 check=False,
                 cwd=fresh,
-                env=_ENVIRONMENT,
+                env=ENVIRONMENT,
                 user=identity.uid if identity else None,
                 group=identity.gid if identity else None,
                 extra_groups=[] if identity else None,
             )
         if made.returncode != 0:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise DidNotStart(f"initdb failed on {self.root}:\n{made.stderr[-_LOG_TAIL:]}")
+            raise DidNotStart(f"initdb failed on {self.root}:\n{made.stderr[-LOG_TAIL:]}")
         fresh.rename(self._data)
 
     def _serve(
@@ -420,6 +213,7 @@ class EmbeddedPostgres(_Server):
             "shared_buffers": "64MB",
             "timezone": "UTC",
             "log_timezone": "UTC",
+            "log_checkpoints": "off",  # Nobody rotates this log.
         }
         if self._fast:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -427,8 +221,8 @@ class EmbeddedPostgres(_Server):
         command += ["-D", _name(self._data, identity)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
-        self._spawn(command, cwd=self._data, stdin=subprocess.DEVNULL, identity=identity)
-        return self._comes_up(self._says_ready, deadline=deadline)
+        process = self._spawn(command, cwd=self._data, stdin=subprocess.DEVNULL, identity=identity)
+        return self._comes_up(process, self._says_ready, deadline=deadline)
 
     def _says_ready(self) -> bool:
         lines = self._read(self._data / "postmaster.pid").splitlines()
@@ -442,7 +236,7 @@ def _major(installation: Path) -> str:
         capture_output=True,
         text=True,
         check=True,
-        env=_ENVIRONMENT,
+        env=ENVIRONMENT,
     )
     return said.stdout.split()[-1].partition(".")[0]
 
@@ -470,7 +264,7 @@ def _name(folder: Path, identity: Identity | None) -> str:
     return name
 
 
-class EmbeddedValkey(_Server):
+class EmbeddedValkey(Server):
     """A Valkey server on loopback with a password; it keeps nothing on disk but its log."""
 
     title = "Valkey"
@@ -496,8 +290,8 @@ class EmbeddedValkey(_Server):
         )
         # By standard input, for a command line can be read by every user of the machine.
         with os.fdopen(processes.as_standard_input(settings, None)) as source:
-            self._spawn([str(valkey_binary()), "-"], cwd=self.root, stdin=source.fileno())
-        return self._comes_up(lambda: self._answers(port), deadline=deadline)
+            process = self._spawn([str(valkey_binary()), "-"], cwd=self.root, stdin=source.fileno())
+        return self._comes_up(process, lambda: self._answers(port), deadline=deadline)
 
     def _answers(self, port: int) -> bool:
         try:
