@@ -1,0 +1,1 @@
+"""The other side: the records the billing system pushed to us."""

@@ -1,0 +1,1 @@
+"""What was imported of a company: customers, items, accounts, tax codes and rates."""

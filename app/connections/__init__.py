@@ -1,0 +1,1 @@
+"""Connect, callback, disconnect; the company, its tokens and their refresh."""

@@ -1,0 +1,1 @@
+"""Billing to company: planning documents and posting them."""

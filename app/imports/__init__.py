@@ -1,0 +1,1 @@
+"""Company to billing: reading lists and documents by creation date."""

@@ -1,0 +1,1 @@
+"""What is exchanged, for whom: one organization's settings for one ERP company."""

@@ -1,0 +1,1 @@
+"""Sync jobs, their steps and records: lease, states, Previous History."""

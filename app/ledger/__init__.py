@@ -1,0 +1,1 @@
+"""Which billing record is which document: links, postings and their state machine."""

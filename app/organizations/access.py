@@ -1,0 +1,237 @@
+"""Who is calling, for which organization, and may they: the only source of the tenant."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+from fastapi import Depends, Header, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.kit.clock import now
+from app.kit.db import Database
+from app.kit.errors import Conflict, Forbidden, Unauthorized
+from app.kit.secrets import keyed_hash, same
+from app.kit.web import Replayed, RequestWork, body_hash
+from app.organizations.models import ApiKey, KeptAnswer
+
+PREFIX_LENGTH = 12
+KEY_MARK = "lw_"
+MAX_KEPT_BODY = 16 * 1024 * 1024
+
+
+class Scope(StrEnum):
+    """What a key may do; `admin` includes `write`, `write` includes `read`."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+GRANTS = {
+    Scope.READ: {Scope.READ, Scope.WRITE, Scope.ADMIN},
+    Scope.WRITE: {Scope.WRITE, Scope.ADMIN},
+    Scope.ADMIN: {Scope.ADMIN},
+}
+
+bearer = HTTPBearer(auto_error=False, description="An organization's API key")
+operator_bearer = HTTPBearer(
+    auto_error=False, scheme_name="OperatorKey", description="The operator's key"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A freshly made key; *plain* is shown once and never kept."""
+
+    plain: str
+    prefix: str
+    key_hash: str
+
+
+def make_key(hash_key: str) -> NewKey:
+    """Return a key with 256 random bits behind a lookup prefix."""
+    prefix = KEY_MARK + secrets.token_hex(PREFIX_LENGTH // 2)
+    plain = f"{prefix}_{secrets.token_urlsafe(32)}"
+    return NewKey(plain=plain, prefix=prefix, key_hash=keyed_hash(plain, hash_key))
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """
+    The calling organization, with the request's own transaction.
+
+    *session* is committed when the answer is ready; services that need transactions of their own
+    take *db*.
+    """
+
+    organization_id: UUID
+    key_id: UUID
+    key_name: str
+    session: AsyncSession
+    db: Database
+
+
+async def find_key(db: Database, plain: str, hash_key: str) -> ApiKey:
+    """
+    Return the live key.
+
+    Raises:
+        Unauthorized: Unknown, expired or revoked; which of them is not told.
+    """
+    prefix = plain[: len(KEY_MARK) + PREFIX_LENGTH]
+    async with db.door() as session:
+        key = await session.scalar(select(ApiKey).where(ApiKey.prefix == prefix))
+        expected = key.key_hash if key else ""
+        if not same(expected, keyed_hash(plain, hash_key)) or key is None:
+            raise _unauthorized()
+        if key.revoked_at or (key.expires_at and key.expires_at <= now()):
+            raise _unauthorized()
+        if key.last_used_at is None or key.last_used_at < now() - timedelta(minutes=1):
+            await session.execute(
+                update(ApiKey)
+                .where(ApiKey.id == key.id)
+                .values(last_used_at=func.clock_timestamp())
+            )
+    return key
+
+
+def _unauthorized() -> Unauthorized:
+    return Unauthorized(
+        "The API key is missing, unknown, expired or revoked.",
+        fixes=["Send `Authorization: Bearer <key>` with a live key of your organization."],
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Makes repeating this POST harmless for 30 days",
+    ),
+]
+
+
+def requires(scope: Scope) -> Callable[..., Awaitable[Tenant]]:
+    """Return the dependency that lets callers with *scope* in and opens their transaction."""
+
+    async def tenant(
+        request: Request,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    ) -> Tenant:
+        if credentials is None:
+            raise _unauthorized()
+        key = await find_key(
+            request.app.state.db, credentials.credentials, request.app.state.hash_key
+        )
+        if not GRANTS[scope] & set(key.scopes):
+            raise Forbidden(
+                f"This needs a key with the scope {scope.value!r}.",
+                fixes=[f"Ask the operator for a key with the scope {scope.value!r}."],
+                extra={"required_scope": scope.value},
+            )
+        structlog.contextvars.bind_contextvars(
+            organization_id=str(key.organization_id), key_id=str(key.id)
+        )
+        work: RequestWork = request.state.work
+        session = await work.open(key.organization_id)
+        if request.method == "POST":
+            await _answer_once(request, work, session, key.organization_id)
+        return Tenant(key.organization_id, key.id, key.name, session, request.app.state.db)
+
+    tenant.__name__ = f"requires_{scope.value}"
+    return tenant
+
+
+async def _answer_once(
+    request: Request, work: RequestWork, session: AsyncSession, organization_id: UUID
+) -> None:
+    """Claim the request's Idempotency-Key, or give the answer it already had."""
+    key = request.headers.get("idempotency-key")
+    if not key:
+        return
+    fingerprint = await body_hash(request)
+    claim = (
+        insert(KeptAnswer)
+        .values(
+            organization_id=organization_id,
+            key=key,
+            route=f"{request.method} {request.url.path}",
+            body_hash=fingerprint,
+        )
+        .on_conflict_do_nothing()
+        .returning(KeptAnswer.id)
+    )
+    if (await session.execute(claim)).scalar() is None:
+        kept = await session.scalar(select(KeptAnswer).where(KeptAnswer.key == key))
+        raise _repeat(kept, fingerprint)
+
+    async def keep(session: AsyncSession, response: Response) -> None:
+        body = bytes(getattr(response, "body", b""))
+        await session.execute(
+            update(KeptAnswer)
+            .where(KeptAnswer.key == key)
+            .values(
+                status=response.status_code,
+                content_type=response.headers.get("content-type"),
+                location=response.headers.get("location"),
+                body=body[:MAX_KEPT_BODY],
+            )
+        )
+
+    work.before_commit.append(keep)
+
+
+def _repeat(kept: KeptAnswer | None, fingerprint: str) -> Exception:
+    if kept is None or kept.status is None:
+        return Conflict(
+            "The first request with this Idempotency-Key is still being answered.",
+            code="idempotency_in_progress",
+            fixes=["Repeat the request in a moment."],
+        )
+    if kept.body_hash != fingerprint:
+        return Conflict(
+            "This Idempotency-Key was used before for a different request.",
+            code="idempotency_key_reused",
+            fixes=["Use a fresh Idempotency-Key for a different request."],
+            extra={"first_request": kept.route, "first_resource": kept.location},
+        )
+    headers = {"Idempotent-Replayed": "true"}
+    if kept.location:
+        headers["Location"] = kept.location
+    response = Response(
+        kept.body or b"", status_code=kept.status, headers=headers, media_type=kept.content_type
+    )
+    return Replayed(response)
+
+
+async def operator(
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(operator_bearer)],
+) -> Database:
+    """Let only the operator in."""
+    expected: str = request.app.state.operator_key
+    if credentials is None or not same(credentials.credentials, expected):
+        raise Unauthorized(
+            "This needs the operator's key.",
+            fixes=["Send `Authorization: Bearer <OPERATOR_KEY>`."],
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    db: Database = request.app.state.db
+    return db
+
+
+Reader = Annotated[Tenant, Depends(requires(Scope.READ))]
+Writer = Annotated[Tenant, Depends(requires(Scope.WRITE))]
+Admin = Annotated[Tenant, Depends(requires(Scope.ADMIN))]
+Operator = Annotated[Database, Depends(operator)]
