@@ -90,8 +90,9 @@ class EmbeddedPostgres(Server):
     """
     A Postgres server on *root*; the rows survive any death of it or of its owner.
 
-    *fast* gives up durability for speed: for tests only. The URL's user is a superuser. As root the
-    server runs as the owner of the data, at first ``nobody``, and no folder is opened for it.
+    *fast* never waits for the disk: for tests only, as a power cut then destroys the data. The
+    URL's user is a superuser. As root the server runs as the owner of the data, at first
+    ``nobody``, and no folder is opened for it.
     """
 
     title = "Postgres"
@@ -216,7 +217,7 @@ class EmbeddedPostgres(Server):
             "log_checkpoints": "off",  # Nobody rotates this log.
         }
         if self._fast:
-            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            options |= {"fsync": "off", "full_page_writes": "off"}
         command = [str(installation / "bin" / "postgres"), "-p", str(port)]
         command += ["-D", _name(self._data, identity)]
         for name, value in options.items():
