@@ -1,0 +1,32 @@
+"""The API: routers, error rendering, lifespan. No logic."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from app.bootstrap import Collaborators
+from app.kit.web import install_problem_handlers
+
+VERSION = "0.1.0"
+
+
+def routers() -> list[APIRouter]:
+    """Return every room's router, in the order in which the documentation shows them."""
+    return []
+
+
+def create_app(collaborators: Collaborators) -> FastAPI:
+    """Return the API over the given collaborators; it closes them when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await collaborators.close()
+
+    app = FastAPI(title="Ledgerwire", version=VERSION, lifespan=lifespan)
+    collaborators.attach(app.state)
+    install_problem_handlers(app)
+    for router in routers():
+        app.include_router(router)
+    return app
