@@ -1,0 +1,36 @@
+"""Text as QuickBooks takes it, and the marker by which a document of ours is known."""
+
+import re
+
+# C0 and C1 controls, half surrogates, and the two code points that are never characters.
+_UNSENDABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNSENDABLE_BUT_LINES = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_MARKER = re.compile(r"\[lw:[a-z2-7]{26}\]")
+
+DELETED_SUFFIX = " (deleted)"
+
+
+def one_line(text: str) -> str:
+    """Return the text with every control character replaced by a space."""
+    return _UNSENDABLE.sub(" ", text)
+
+
+def many_lines(text: str) -> str:
+    """As `one_line`, but keep line feeds; other line ends become line feeds."""
+    return _UNSENDABLE_BUT_LINES.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def with_marker(text: str | None, marker: str, *, limit: int) -> str:
+    """
+    Return the text ended by the marker, at most *limit* characters in all.
+
+    The text gives way, never the marker: identity hangs on it.
+    """
+    kept = many_lines(text or "").strip()[: max(0, limit - len(marker) - 1)].rstrip()
+    return f"{kept} {marker}" if kept else marker
+
+
+def find_marker(text: str | None) -> str | None:
+    """Return the first marker of ours in the text, brackets included; a void prepends words."""
+    found = _MARKER.search(text or "")
+    return found.group() if found else None
