@@ -402,7 +402,12 @@ class LookHints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreationWindow:
-    """Creation time in the books: from *starts_at* (included) to *ends_at* (excluded)."""
+    """
+    Creation time in the books: from *starts_at* (included) to *ends_at* (excluded).
+
+    *skip* rows were read before, in the books' stable order; reading starts behind them.
+    """
 
     starts_at: datetime
     ends_at: datetime
+    skip: int = 0

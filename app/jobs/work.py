@@ -1,0 +1,117 @@
+"""What a worker hands to the rooms that do the work, and what they hand back."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounting.ports import AccountingProvider
+from app.accounting.records import CompanyProfile
+from app.jobs.models import Lane
+from app.jobs.waits import Waits
+from app.kit.db import Database
+
+
+class LeaseLost(Exception):
+    """Another worker holds the company now: stop, write nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A job as its work sees it."""
+
+    id: UUID
+    organization_id: UUID
+    integration_id: UUID
+    company_id: UUID
+    direction: str
+    resources: tuple[str, ...]
+    range_from: date | None
+    range_to: date | None
+    trigger: str
+    retry_of: UUID | None
+    selection: Sequence[Mapping[str, Any]] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    """A step as its work sees it; *cursor* is what the last slice left."""
+
+    id: UUID
+    name: str
+    position: int
+    cursor: Mapping[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class WorkContext:
+    """
+    One company, leased to this worker: its books, its tenant's transactions, and the fence.
+
+    *give_way* turns true when the slice is over, the worker stops, or the job was cancelled; work
+    then saves its cursor and returns.
+    """
+
+    db: Database
+    organization_id: UUID
+    company_id: UUID
+    fence: int
+    worker: str
+    provider: AccountingProvider
+    profile: CompanyProfile
+    waits: Waits
+    give_way: Callable[[], bool]
+    permit: Callable[[], None] = field(default=lambda: None)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """
+        Open a tenant's transaction that holds the fence until it is committed.
+
+        Raises:
+            LeaseLost: The company was claimed by somebody else.
+        """
+        async with self.db.transaction(self.organization_id) as session:
+            await check_fence(session, self.company_id, self.fence)
+            yield session
+
+    @asynccontextmanager
+    async def certain_transaction(self) -> AsyncIterator[AsyncSession]:
+        """As `transaction`, and a commit that lost its connection is asked for, never guessed."""
+        async with self.db.certain_transaction(self.organization_id) as session:
+            await check_fence(session, self.company_id, self.fence)
+            yield session
+
+
+async def check_fence(session: AsyncSession, company_id: UUID, fence: int) -> None:
+    """
+    Lock the lane against a new claim for the rest of this transaction.
+
+    Raises:
+        LeaseLost: The fence has risen.
+    """
+    statement = select(Lane.fence).where(Lane.company_id == company_id).with_for_update(read=True)
+    if await session.scalar(statement) != fence:
+        raise LeaseLost
+
+
+class Work(Protocol):
+    """One direction's work: how its jobs are cut into steps, and how a step runs."""
+
+    def steps(self, resources: Sequence[str]) -> list[str]:
+        """Return the steps' names in their order of dependence."""
+
+    def operation_type(self, resources: Sequence[str]) -> str:
+        """Return the operation in a person's words, such as "Import Customers"."""
+
+    async def run(self, context: WorkContext, job: JobView, step: StepView) -> bool:
+        """
+        Go on with a step; return whether it is done.
+
+        The cursor is saved in the transaction of the rows it covers (`save_cursor`).
+        """
