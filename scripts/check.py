@@ -20,11 +20,12 @@ BIN = Path(PYTHON).parent
 # The command of this project, as the code in the current folder has it.
 LEDGERWIRE = [PYTHON, "-c", "import sys; from app.cli import main; sys.exit(main())"]
 # Where a person's or a machine's files live; a path below these means nothing to anybody else.
-FOREIGN_PATH = re.compile(r"(?<![\w./~$}>-])/(?:home|root|Users|work|mnt|srv|opt/\w+)/[\w.-]+")
+FOREIGN_PATH = re.compile(r"(?<![\w./~$}>-])/(?:home|root|Users|work|mnt|srv)/[\w.-]+")
 REGISTRY = re.compile(
     r"(?:--(?:extra-)?index-url|--find-links)[= ]\S*//|https?://\S+/simple/?(?=[\s\"'])"
 )
 TEXT_LIMIT = 2_000_000
+COMPOSE_ONLY = {"POSTGRES_PASSWORD", "VALKEY_PASSWORD"}
 
 
 class Failed(Exception):
@@ -76,6 +77,21 @@ def check_contract() -> None:
         run(*LEDGERWIRE, "openapi", "--check", DATA_DIR=folder)
 
 
+def check_settings() -> None:
+    """Each setting is explained in .env.example, and nothing else is."""
+    listing = "from app.settings import Settings; print(*Settings.model_fields)"
+    read = {name.upper() for name in run(PYTHON, "-c", listing).split()}
+    example = Path(".env.example").read_text()
+    explained = set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE)) - COMPOSE_ONLY
+    table = set(
+        re.findall(r"^\| `([A-Z_]+)`", Path("docs/operations.md").read_text(), re.MULTILINE)
+    )
+    for place, names in ((".env.example", explained), ("docs/operations.md", table)):
+        if names != read:
+            missing, extra = sorted(read - names), sorted(names - read)
+            raise Failed(f"{place} lacks {missing or 'nothing'} and has {extra or 'nothing'} extra")
+
+
 def check_image() -> None:
     run("hadolint", "Dockerfile")
 
@@ -88,7 +104,8 @@ def check_scripts() -> None:
 
 def check_traces() -> None:
     """No tracked file names a package registry or a path of the machine it was written on."""
-    here = [os.getcwd(), *([home] if len(home := str(Path.home())) > len("/root") else [])]
+    # Not when it is a folder such as "/" or "/app", whose name stands in many a line.
+    here = [place for place in (os.getcwd(), str(Path.home())) if place.count("/") > 1]
     found = []
     for path in tracked():
         if not path.is_file() or path.stat().st_size > TEXT_LIMIT:
@@ -123,6 +140,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     "direction": check_direction,
     "schema": check_schema,
     "contract": check_contract,
+    "settings": check_settings,
     "image": check_image,
     "scripts": check_scripts,
     "traces": check_traces,
