@@ -219,7 +219,8 @@ class BooksDocument:
     A document, customer or item as it stands in the books.
 
     *fingerprint* changes when its own content changes, and not when only its token or its open
-    balance moved. *source* is the provider's own form of it, opaque to everybody else.
+    balance moved. *marker* is ours as it stands there, brackets included (`[lw:…]`). *source* is
+    the provider's own form of it, opaque to everybody else.
     """
 
     kind: Kind
@@ -314,7 +315,12 @@ class TaxTreatment(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesDraft:
-    """An invoice or a credit memo; *total* is what the answer is compared with."""
+    """
+    An invoice or a credit memo; *total* is what the answer is compared with.
+
+    *tax_code_id* is the document's own code, where the books want one beside those of the lines
+    (US companies); elsewhere None.
+    """
 
     kind: Kind
     customer_id: str
@@ -326,6 +332,7 @@ class SalesDraft:
     tax_total: Decimal
     total: Decimal
     treatment: TaxTreatment = TaxTreatment.EXCLUDED
+    tax_code_id: str | None = None
     currency: str | None = None
     exchange_rate: Decimal | None = None
     note: str | None = None

@@ -28,14 +28,7 @@ from app.kit.http import (
 )
 
 SCOPE = "com.intuit.quickbooks.accounting"
-DISCOVERY_URLS: Mapping[str, str] = {
-    "production": "https://developer.intuit.com/.well-known/openid_configuration",
-    "sandbox": "https://developer.intuit.com/.well-known/openid_sandbox_configuration",
-}
-API_URLS: Mapping[str, str] = {
-    "production": "https://quickbooks.api.intuit.com",
-    "sandbox": "https://sandbox-quickbooks.api.intuit.com",
-}
+INTUIT_ENVIRONMENTS = ("sandbox", "production")
 INTUIT_DOMAIN = ".intuit.com"
 DISCOVERY_SECONDS = 24 * 3600.0
 DISCOVERY_RETRY_SECONDS = 300.0
@@ -258,7 +251,8 @@ class QuickBooksAuthorization:
     def _is_stand_in(self) -> bool:
         """Tell whether somebody other than Intuit is meant to answer."""
         discovery_host = urlsplit(self._discovery_url).hostname or ""
-        return self._environment not in DISCOVERY_URLS or not discovery_host.endswith(INTUIT_DOMAIN)
+        genuine = discovery_host.endswith(INTUIT_DOMAIN)
+        return self._environment not in INTUIT_ENVIRONMENTS or not genuine
 
 
 def _screen(response: Response) -> Response:

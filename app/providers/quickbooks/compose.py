@@ -1,0 +1,369 @@
+"""
+Drafts → the exact bytes that QuickBooks will be sent; pure.
+
+Only whitelisted fields are written, in a fixed order, so the same draft always makes the same
+bytes. Amounts are JSON numbers with the digits of their Decimals; no float is involved. Texts
+lose their control characters. Only descriptions and notes are cut at their limits, which loses
+nothing that identifies or counts; a name or number that is too long is refused.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+from app.accounting.errors import Fault, RecordRejected
+from app.accounting.records import (
+    Address,
+    ApplicationDraft,
+    Applied,
+    CustomerDraft,
+    Draft,
+    DraftLine,
+    ItemDraft,
+    Kind,
+    PaymentDraft,
+    SalesDraft,
+    TaxPart,
+    TaxTreatment,
+    Verb,
+    Write,
+)
+from app.providers.quickbooks.kinds import NAME_LISTS, PAYMENTS, TRANSACTION_TYPES, address_of
+from app.providers.quickbooks.text import many_lines, one_line, with_marker
+
+CENT = Decimal("0.01")
+NOTE_LENGTH = 4000
+CUSTOMER_NOTES_LENGTH = 2000
+DESCRIPTION_LENGTH = 4000
+
+_TREATMENTS: Mapping[TaxTreatment, str] = {
+    TaxTreatment.EXCLUDED: "TaxExcluded",
+    TaxTreatment.INCLUSIVE: "TaxInclusive",
+    TaxTreatment.NONE: "NotApplicable",
+}
+
+Body = Mapping[str, object]
+
+
+def compose_create(draft: Draft, *, marker: str) -> Write:
+    """
+    Return the write that creates the draft.
+
+    Raises:
+        RecordRejected: A name or number is longer than QuickBooks takes.
+    """
+    return _write(draft, Verb.CREATE, {}, marker)
+
+
+def compose_update(draft: Draft, *, external_id: str, sync_token: str, marker: str) -> Write:
+    """
+    Return the write that makes the document what the draft says.
+
+    It is sparse: what is not in the draft stays as it is in the books; all lines are replaced.
+
+    Raises:
+        RecordRejected: A name or number is longer than QuickBooks takes.
+    """
+    head = {"Id": external_id, "SyncToken": sync_token, "sparse": True}
+    return _write(draft, Verb.UPDATE, head, marker)
+
+
+def compose_removal(kind: Kind, verb: Verb, *, external_id: str, sync_token: str) -> Write:
+    """
+    Return the write that voids or deletes a document; lists are made inactive instead.
+
+    Raises:
+        ValueError: QuickBooks cannot do that to such a document.
+    """
+    if verb not in (Verb.VOID, Verb.DELETE):
+        raise ValueError(f"{verb} removes nothing")
+    address_of(kind, verb)
+    body: dict[str, object] = {"Id": external_id, "SyncToken": sync_token}
+    if kind in NAME_LISTS:
+        body |= {"sparse": True, "Active": False}
+    elif verb is Verb.VOID and kind in PAYMENTS:
+        body["sparse"] = True
+    return Write(kind=kind, verb=verb, body=encode(body), target=external_id)
+
+
+def encode(value: object) -> bytes:
+    """
+    Return the value as UTF-8 JSON; Decimals keep their digits.
+
+    Raises:
+        TypeError, ValueError: It has no JSON form.
+    """
+    return "".join(_tokens(value)).encode()
+
+
+# ---------------------------------------------------------------- one body per kind
+
+
+def _write(draft: Draft, verb: Verb, head: Body, marker: str) -> Write:
+    kind, total, tax = _figures(draft)
+    match draft:
+        case CustomerDraft():
+            body = _customer(draft, marker, new=verb is Verb.CREATE)
+        case ItemDraft():
+            body = _item(draft)
+        case SalesDraft():
+            body = _sales(draft, marker)
+        case PaymentDraft():
+            body = _payment(draft, marker)
+        case ApplicationDraft():
+            body = _application(draft, marker)
+    target = head.get("Id")
+    return Write(
+        kind=kind,
+        verb=verb,
+        body=encode(_without_none({**head, **body})),
+        target=str(target) if target is not None else None,
+        expected_total=total,
+        expected_tax=tax,
+    )
+
+
+def _figures(draft: Draft) -> tuple[Kind, Decimal | None, Decimal | None]:
+    """Return the draft's kind, and the total and tax its answer must show."""
+    match draft:
+        case CustomerDraft():
+            return Kind.CUSTOMER, None, None
+        case ItemDraft():
+            return Kind.ITEM, None, None
+        case SalesDraft():
+            return draft.kind, draft.total, draft.tax_total
+        case PaymentDraft():
+            return Kind.PAYMENT, draft.amount, None
+        case ApplicationDraft():
+            return Kind.APPLICATION, Decimal(0), None
+
+
+def _customer(draft: CustomerDraft, marker: str, *, new: bool) -> Body:
+    person = draft.person
+    return {
+        "DisplayName": _limited(draft.display_name, 500, "DisplayName"),
+        "CompanyName": _limited(draft.company_name, 100, "CompanyName"),
+        "Title": _limited(person.title, 16, "Title"),
+        "GivenName": _limited(person.given, 100, "GivenName"),
+        "MiddleName": _limited(person.middle, 100, "MiddleName"),
+        "FamilyName": _limited(person.family, 100, "FamilyName"),
+        "Suffix": _limited(person.suffix, 16, "Suffix"),
+        "PrimaryEmailAddr": _wrapped("Address", _limited(draft.email, 100, "PrimaryEmailAddr")),
+        "PrimaryPhone": _wrapped("FreeFormNumber", _limited(draft.phone, 30, "PrimaryPhone")),
+        "BillAddr": _address(draft.address),
+        # Fixed for ever once the customer stands.
+        "CurrencyRef": _ref(draft.currency) if new else None,
+        "Taxable": None if draft.tax_exempt is None else not draft.tax_exempt,
+        "Notes": with_marker(draft.notes, marker, limit=CUSTOMER_NOTES_LENGTH),
+    }
+
+
+def _address(address: Address | None) -> Body | None:
+    if address is None:
+        return None
+    return _without_none(
+        {
+            "Line1": _limited(address.line1, 500, "Line1"),
+            "Line2": _limited(address.line2, 500, "Line2"),
+            "Line3": _limited(address.line3, 500, "Line3"),
+            "City": _limited(address.city, 255, "City"),
+            "CountrySubDivisionCode": _limited(address.region, 255, "CountrySubDivisionCode"),
+            "PostalCode": _limited(address.postal_code, 30, "PostalCode"),
+            "Country": _limited(address.country, 255, "Country"),
+        }
+    )
+
+
+def _item(draft: ItemDraft) -> Body:
+    return {
+        "Name": _limited(draft.name, 100, "Name"),
+        "Type": "Service",
+        "Description": _description(draft.description),
+        "IncomeAccountRef": _ref(draft.income_account_id),
+        "ExpenseAccountRef": _ref(draft.expense_account_id),
+    }
+
+
+def _sales(draft: SalesDraft, marker: str) -> Body:
+    return {
+        "CustomerRef": _ref(draft.customer_id),
+        "DocNumber": _limited(draft.number, 21, "DocNumber"),
+        "TxnDate": draft.txn_date,
+        "DueDate": draft.due_date if draft.kind is Kind.INVOICE else None,
+        "CurrencyRef": _ref(draft.currency),
+        "ExchangeRate": draft.exchange_rate,
+        "GlobalTaxCalculation": _TREATMENTS.get(draft.treatment),
+        "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
+        "Line": [_line(line) for line in draft.lines],
+        "TxnTaxDetail": _tax_detail(draft),
+    }
+
+
+def _line(line: DraftLine) -> Body:
+    counted = _multiplies(line)
+    detail = {
+        "ItemRef": _ref(line.item_id),
+        "Qty": line.quantity if counted else None,
+        "UnitPrice": line.unit_price if counted else None,
+        "TaxCodeRef": _ref(line.tax_code_id),
+        "ServiceDate": line.service_date,
+        "TaxInclusiveAmt": line.gross,
+    }
+    return _without_none(
+        {
+            "Description": _description(line.description),
+            "Amount": line.amount,
+            "DetailType": "SalesItemLineDetail",
+            "SalesItemLineDetail": _without_none(detail),
+        }
+    )
+
+
+def _multiplies(line: DraftLine) -> bool:
+    """Tell whether quantity × price is the amount; QuickBooks refuses any other pair (6070)."""
+    if line.quantity is None or line.unit_price is None:
+        return False
+    product = (line.quantity * line.unit_price).quantize(CENT, ROUND_HALF_UP)
+    return product == line.amount
+
+
+def _tax_detail(draft: SalesDraft) -> Body | None:
+    """
+    Return the tax as billed, to be kept instead of QuickBooks' own figure.
+
+    Without parts a company outside the US computes by itself, from the codes of the lines; and a
+    document without tax must not carry any (6170).
+    """
+    american = draft.treatment is TaxTreatment.UNSTATED
+    if draft.treatment is TaxTreatment.NONE or not (draft.tax_parts or american):
+        return None
+    return _without_none(
+        {
+            "TxnTaxCodeRef": _ref(draft.tax_code_id),
+            "TotalTax": draft.tax_total,
+            "TaxLine": [_tax_line(part) for part in draft.tax_parts] or None,
+        }
+    )
+
+
+def _tax_line(part: TaxPart) -> Body:
+    return {
+        "Amount": part.amount,
+        "DetailType": "TaxLineDetail",
+        "TaxLineDetail": {
+            "TaxRateRef": _ref(part.rate_id),
+            "PercentBased": True,
+            "TaxPercent": part.percent,
+            "NetAmountTaxable": part.net,
+        },
+    }
+
+
+def _payment(draft: PaymentDraft, marker: str) -> Body:
+    return {
+        "CustomerRef": _ref(draft.customer_id),
+        "TotalAmt": draft.amount,
+        "TxnDate": draft.txn_date,
+        "PaymentRefNum": _limited(draft.reference, 21, "PaymentRefNum"),
+        "PaymentMethodRef": _ref(draft.method_id),
+        "DepositToAccountRef": _ref(draft.deposit_account_id),
+        "CurrencyRef": _ref(draft.currency),
+        "ExchangeRate": draft.exchange_rate,
+        "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
+        "Line": [_settlement(each) for each in draft.allocations],
+    }
+
+
+def _application(draft: ApplicationDraft, marker: str) -> Body:
+    """Return a payment of nothing, whose two lines cancel out: the credit pays the invoice."""
+    sides = (
+        Applied(kind=Kind.INVOICE, external_id=draft.invoice_id, amount=draft.amount),
+        Applied(kind=Kind.CREDIT_MEMO, external_id=draft.credit_memo_id, amount=draft.amount),
+    )
+    return {
+        "CustomerRef": _ref(draft.customer_id),
+        "TotalAmt": Decimal(0),
+        "TxnDate": draft.txn_date,
+        "CurrencyRef": _ref(draft.currency),
+        "ExchangeRate": draft.exchange_rate,
+        "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
+        "Line": [_settlement(each) for each in sides],
+    }
+
+
+def _settlement(applied: Applied) -> Body:
+    linked = {"TxnId": applied.external_id, "TxnType": TRANSACTION_TYPES[applied.kind]}
+    return {"Amount": applied.amount, "LinkedTxn": [linked]}
+
+
+# ---------------------------------------------------------------- small parts
+
+
+def _ref(external_id: str | None) -> Body | None:
+    return _wrapped("value", external_id)
+
+
+def _wrapped(key: str, value: str | None) -> Body | None:
+    return None if value is None else {key: value}
+
+
+def _description(text: str | None) -> str | None:
+    cleaned = many_lines(text)[:DESCRIPTION_LENGTH] if text else None
+    return cleaned or None
+
+
+def _limited(text: str | None, length: int, element: str) -> str | None:
+    """
+    Return the text on one line, None for an empty one.
+
+    Raises:
+        RecordRejected: It is longer than QuickBooks takes.
+    """
+    cleaned = one_line(text).strip() if text else ""
+    if len(cleaned) > length:
+        raise RecordRejected(
+            Fault(element=element),
+            f"{element} has {len(cleaned)} characters; QuickBooks takes at most {length}.",
+        )
+    return cleaned or None
+
+
+def _without_none(body: Body) -> Body:
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def _tokens(value: object) -> Iterable[str]:
+    match value:
+        case Mapping():
+            yield "{"
+            for index, (key, member) in enumerate(value.items()):
+                yield f"{',' if index else ''}{_string(key)}:"
+                yield from _tokens(member)
+            yield "}"
+        case list() | tuple():
+            yield "["
+            for index, member in enumerate(value):
+                if index:
+                    yield ","
+                yield from _tokens(member)
+            yield "]"
+        case _:
+            yield _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    match value:
+        case None | bool() | int():
+            return json.dumps(value)
+        case str():
+            return _string(value)
+        case date():
+            return _string(value.isoformat())
+        case Decimal() if value.is_finite():
+            return format(value, "f")
+    raise ValueError(f"no JSON for {value!r}")
+
+
+def _string(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
