@@ -1,14 +1,23 @@
 """The one place where concrete things meet: settings, database, queue, HTTP, providers."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounting.ports import Authorization, CallGate, ProviderFactory
+from app.jobs.repository import ensure_lane
+from app.jobs.waits import Waits
 from app.kit.db import Base, Database, build_engine
+from app.kit.http import AsyncClient, build_client
 from app.kit.queue import Doorbell, arq_redis
 from app.kit.secrets import Keyring
 from app.settings import Settings
+
+QUICKBOOKS = "quickbooks_online"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,6 +31,13 @@ class Collaborators:
     operator_key: str
     public_url: str
     callback_url: str
+    http: AsyncClient
+    environment: str
+    authorizations: Mapping[str, Authorization]
+    provider_factories: Mapping[str, ProviderFactory]
+    gates: Callable[[UUID], CallGate]
+    waits: Waits
+    ensure_lane: Callable[[AsyncSession, UUID, UUID], Awaitable[None]] = ensure_lane
 
     def attach(self, state: Any) -> None:
         """Put each collaborator where request dependencies find it."""
@@ -30,11 +46,17 @@ class Collaborators:
 
     async def close(self) -> None:
         await self.doorbell.close()
+        await self.http.aclose()
         await self.db.dispose()
 
 
 def build(settings: Settings, *, database_url: str, redis_url: str) -> Collaborators:
     """Wire everything for one process."""
+    from app.providers.quickbooks.oauth import QuickBooksAuthorization
+    from app.providers.quickbooks.provider import quickbooks_factory
+
+    http = build_client()
+    environment = settings.quickbooks_environment
     return Collaborators(
         db=Database(build_engine(database_url)),
         doorbell=Doorbell(arq_redis(redis_url)),
@@ -43,7 +65,36 @@ def build(settings: Settings, *, database_url: str, redis_url: str) -> Collabora
         operator_key=settings.operator_key,
         public_url=settings.public_url,
         callback_url=settings.callback_url,
+        http=http,
+        environment=environment,
+        authorizations={
+            QUICKBOOKS: QuickBooksAuthorization(
+                http=http,
+                client_id=settings.quickbooks_client_id,
+                client_secret=settings.quickbooks_client_secret,
+                environment=environment,
+                discovery_url=settings.quickbooks_discovery_url,
+                api_url=settings.quickbooks_api_url,
+            )
+        },
+        provider_factories={
+            QUICKBOOKS: quickbooks_factory(
+                http=http, environment=environment, api_url=settings.quickbooks_api_url
+            )
+        },
+        gates=lambda _: OpenGate(),
+        waits=Waits().scaled(settings.wait_scale),
     )
+
+
+class OpenGate:
+    """Lets every call go out: enough for the one read that connecting needs."""
+
+    async def admit(self, *, batch: bool = False) -> None:
+        """Let the call go out."""
+
+    async def throttled(self, after: float | None) -> None:
+        """Keep no count: there is no next call."""
 
 
 def tables() -> MetaData:

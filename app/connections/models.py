@@ -69,6 +69,7 @@ class Connection(Identified, TenantOwned, Base):
     refresh_lease_until: Mapped[datetime | None]
     refresh_lease_owner: Mapped[str | None]
     connected_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    refreshed_at: Mapped[datetime | None]
     disconnected_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(
         server_default=func.clock_timestamp(), onupdate=func.clock_timestamp()
@@ -79,7 +80,8 @@ class PendingAuthorization(Identified, TenantOwned, Base):
     """
     A connect attempt on its way: our page, then the ERP's consent page, then the callback.
 
-    Page token, state and browser secret are kept as hashes; the state is used once.
+    Page token, state and browser secret are kept as hashes; the state is used once. The page lives
+    until *expires_at*, the state until *state_expires_at*.
     """
 
     __tablename__ = "pending_authorizations"
@@ -93,6 +95,8 @@ class PendingAuthorization(Identified, TenantOwned, Base):
     state_hash: Mapped[str | None] = mapped_column(unique=True)
     browser_hash: Mapped[str | None]
     return_url: Mapped[str]
+    allow_other_company: Mapped[bool] = mapped_column(default=False)
     expires_at: Mapped[datetime]
+    state_expires_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

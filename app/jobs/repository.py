@@ -3,10 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import func, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs.models import Step
+from app.jobs.models import Lane, Step
 
 
 async def save_cursor(
@@ -23,3 +24,18 @@ async def save_cursor(
     if counts is not None:
         values["counts"] = counts
     await session.execute(update(Step).where(Step.id == step_id).values(**values))
+
+
+async def ensure_lane(session: AsyncSession, organization_id: UUID, company_id: UUID) -> None:
+    """Give the company a lane, and let its waiting jobs be looked at now."""
+    statement = insert(Lane).values(
+        organization_id=organization_id,
+        company_id=company_id,
+        fence=0,
+        due_at=func.clock_timestamp(),
+    )
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[Lane.company_id], set_={"due_at": func.clock_timestamp()}
+        )
+    )

@@ -494,6 +494,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
+        sa.Column("refreshed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disconnected_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "updated_at",
@@ -600,7 +601,9 @@ def upgrade() -> None:
         sa.Column("state_hash", sa.String(), nullable=True),
         sa.Column("browser_hash", sa.String(), nullable=True),
         sa.Column("return_url", sa.String(), nullable=False),
+        sa.Column("allow_other_company", sa.Boolean(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state_expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at",
