@@ -1,0 +1,92 @@
+"""Records follow their posting: what became of a write is shown in every job that waits for it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.jobs.counting import counts_of
+from app.jobs.models import Job, Record
+from app.kit.db import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a record shows: a posting's state, or the record's own."""
+
+    state: str
+    action: str | None = None
+    document_type: str | None = None
+    document_id: str | None = None
+    document_number: str | None = None
+    posted_amount: Decimal | None = None
+    posted_tax: Decimal | None = None
+    code: str | None = None
+    cause: str | None = None
+    explanation: str | None = None
+    fixes: tuple[str, ...] = ()
+    details: Json | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """Return the columns to set; unknown document columns keep what they show."""
+        values: dict[str, Any] = {
+            "state": self.state,
+            "code": self.code,
+            "cause": self.cause,
+            "explanation": self.explanation,
+            "fixes": list(self.fixes),
+            "details": self.details,
+        }
+        optional = (
+            "action",
+            "document_type",
+            "document_id",
+            "document_number",
+            "posted_amount",
+            "posted_tax",
+        )
+        for name in optional:
+            value = getattr(self, name)
+            if value is not None:
+                values[name] = value
+        return values
+
+
+async def set_outcome(session: AsyncSession, record_id: UUID, outcome: Outcome) -> None:
+    await session.execute(update(Record).where(Record.id == record_id).values(**outcome.columns()))
+
+
+async def attach_posting(session: AsyncSession, record_id: UUID, posting_id: UUID) -> None:
+    """From now on this record shows that posting's state."""
+    await session.execute(
+        update(Record).where(Record.id == record_id).values(posting_id=posting_id)
+    )
+
+
+async def follow_posting(session: AsyncSession, posting_id: UUID, outcome: Outcome) -> None:
+    """
+    Show a posting's new state on every record that has it.
+
+    Jobs that had ended already are marked, so that their counts are taken again.
+    """
+    jobs = await session.scalars(
+        update(Record)
+        .where(Record.posting_id == posting_id)
+        .values(**outcome.columns())
+        .returning(Record.job_id)
+    )
+    if ids := set(jobs.all()):
+        ended = select(Job.id).where(Job.id.in_(ids), Job.finished_at.is_not(None))
+        for job_id in (await session.scalars(ended)).all():
+            await recount(session, job_id)
+
+
+async def recount(session: AsyncSession, job_id: UUID) -> None:
+    """Take an ended job's counts and amounts from its records again."""
+    counts, amounts = await counts_of(session, job_id)
+    await session.execute(
+        update(Job).where(Job.id == job_id).values(counts=counts, amounts=amounts)
+    )

@@ -1,0 +1,159 @@
+"""
+The catch-up read: what the books have of ours and the ledger does not know.
+
+After a restart, a restore or a long pause, documents created since the ledger was last known to be
+whole are read once per kind. A marked one that the ledger does not know is adopted; one that it
+cannot place is kept as a stray, so that it is found before anything is written for it again.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounting.records import BooksDocument, Kind
+from app.jobs.models import Lane
+from app.jobs.work import WorkContext
+from app.kit.db import database_now
+from app.kit.ids import new_id
+from app.ledger.desk import settle_posted
+from app.ledger.links import BookKeeper, link_to_document, lock_link, remember
+from app.ledger.models import Link, Stray
+from app.ledger.postings import open_posting
+from app.ledger.states import LinkState, PostingState
+
+log = structlog.get_logger(__name__)
+
+KINDS = (Kind.CUSTOMER, Kind.INVOICE, Kind.CREDIT_MEMO, Kind.PAYMENT)
+# Given a kind and a marker: the billing id whose create operation has it, or None.
+Placer = Callable[[AsyncSession, str, str], Awaitable[tuple[str, str] | None]]
+
+
+async def catch_up(context: WorkContext, keeper: BookKeeper, place: Placer) -> int:
+    """Adopt what the ledger does not know; return how many documents were taken in."""
+    async with context.transaction() as session:
+        lane = await session.get_one(Lane, context.company_id)
+        since, started = lane.watermark_at, await database_now(session)
+    taken = 0
+    if since is not None:
+        margin = timedelta(seconds=context.waits.catch_up_margin)
+        for kind in KINDS:
+            taken += await _catch_up_kind(context, keeper, place, kind, since - margin)
+    await set_watermark(context, started)
+    if taken:
+        log.warning("catch_up_adopted", company_id=str(context.company_id), count=taken)
+    return taken
+
+
+async def set_watermark(context: WorkContext, moment: datetime) -> None:
+    """Note that up to *moment* the ledger knows what stands in the books."""
+    async with context.transaction() as session:
+        await session.execute(
+            update(Lane).where(Lane.company_id == context.company_id).values(watermark_at=moment)
+        )
+
+
+async def _catch_up_kind(
+    context: WorkContext, keeper: BookKeeper, place: Placer, kind: Kind, since: datetime
+) -> int:
+    taken = 0
+    async for page in context.provider.marked_since(kind, since):
+        async with context.transaction() as session:
+            for document in page:
+                taken += await _take_in(session, context, keeper, place, document)
+    return taken
+
+
+async def _take_in(
+    session: AsyncSession,
+    context: WorkContext,
+    keeper: BookKeeper,
+    place: Placer,
+    document: BooksDocument,
+) -> bool:
+    """Find the place of one marked document in the ledger; return whether it was new there."""
+    kinds = [document.kind.value]
+    if document.kind is Kind.PAYMENT:
+        kinds.append(Kind.APPLICATION.value)
+    for kind in kinds:
+        if await link_to_document(session, keeper.company_id, kind, document.external_id):
+            return False
+    marker = document.marker or ""
+    link = await session.scalar(
+        select(Link).where(Link.company_id == keeper.company_id, Link.marker == marker)
+    )
+    if link is None:
+        placed = None
+        for kind in kinds:
+            placed = placed or await place(session, kind, marker)
+        if placed is None:
+            await keep_stray(session, keeper, document, "unknown_record")
+            return True
+        link = await lock_link(session, keeper, *placed)
+    return await _adopt(session, context, keeper, link, document)
+
+
+async def _adopt(
+    session: AsyncSession,
+    context: WorkContext,
+    keeper: BookKeeper,
+    link: Link,
+    document: BooksDocument,
+) -> bool:
+    posting = await open_posting(session, link.id)
+    if posting is not None and posting.state == PostingState.UNKNOWN.value:
+        await settle_posted(session, context, posting, link, document, cause="catch_up")
+        return True
+    if posting is not None or link.external_id is not None:
+        # Two documents for one record: shown, never removed by machine.
+        await keep_stray(session, keeper, document, "second_document")
+        return True
+    remember(link, document)
+    return True
+
+
+async def keep_stray(
+    session: AsyncSession, keeper: BookKeeper, document: BooksDocument, reason: str
+) -> None:
+    await session.execute(
+        insert(Stray)
+        .values(
+            id=new_id(),
+            organization_id=keeper.organization_id,
+            company_id=keeper.company_id,
+            kind=document.kind.value,
+            marker=document.marker or "",
+            external_id=document.external_id,
+            number=document.number,
+            total=document.total,
+            reason=reason,
+        )
+        .on_conflict_do_nothing(index_elements=["company_id", "kind", "external_id"])
+    )
+
+
+async def claim_stray(session: AsyncSession, link: Link) -> Stray | None:
+    """
+    Return the one unplaced document that carries this link's marker, and mark it placed.
+
+    Asked before anything is created: a record lost with an old backup meets its document here.
+    """
+    if link.state != LinkState.ABSENT.value:
+        return None
+    found = (
+        await session.scalars(
+            select(Stray).where(
+                Stray.company_id == link.company_id,
+                Stray.marker == link.marker,
+                Stray.reason == "unknown_record",
+                Stray.resolved_at.is_(None),
+            )
+        )
+    ).all()
+    if len(found) != 1:
+        return None
+    found[0].resolved_at = await database_now(session)
+    return found[0]

@@ -1,0 +1,78 @@
+"""
+Who a document is: request ids and markers, derived and never invented. Pure.
+
+The contract: `docs/guarantees.md`. Deriving is what makes repeating safe: whoever knows the billing
+record knows the id under which it was, or will be, written.
+"""
+
+import base64
+import hashlib
+import unicodedata
+from dataclasses import dataclass
+
+from app.accounting.records import Verb
+
+SEPARATOR = "\x1f"
+HASH_LENGTH = 26
+LAST_GENERATION = 99
+
+
+class GenerationsExhausted(ValueError):
+    """A write was refused and tried again a hundred times; a person has to look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What makes a document ours and this one: company, kind and billing record."""
+
+    environment: str
+    realm_id: str
+    kind: str
+    source_system: str
+    billing_id: str
+
+    def hash(self, operation: str) -> str:
+        """Return 26 base32 characters (130 bits) over the identity and one operation on it."""
+        parts = (
+            self.environment,
+            self.realm_id,
+            self.kind,
+            self.source_system,
+            self.billing_id,
+            operation,
+        )
+        text = unicodedata.normalize("NFC", SEPARATOR.join(parts))
+        digest = hashlib.sha256(text.encode()).digest()
+        return base64.b32encode(digest).decode().lower()[:HASH_LENGTH]
+
+    @property
+    def marker(self) -> str:
+        """What the document carries in the books, so that it can be found there again."""
+        return f"[lw:{self.hash(Verb.CREATE.value)}]"
+
+    def request_id(self, operation: str, generation: int) -> str:
+        """
+        Return the key under which the books write this operation at most once (29 characters).
+
+        Raises:
+            GenerationsExhausted: There is no generation left.
+        """
+        if not 0 <= generation <= LAST_GENERATION:
+            raise GenerationsExhausted(
+                f"Generation {generation} of {operation.split(':', maxsplit=1)[0]}"
+            )
+        return f"x{self.hash(operation)}g{generation:02d}"
+
+
+def operation_name(verb: Verb, *, sync_token: str | None = None, content_hash: str = "") -> str:
+    """Return an operation's name: an edit of another state, or of other content, is another one."""
+    if verb is Verb.CREATE:
+        return Verb.CREATE.value
+    if verb is Verb.UPDATE:
+        return f"{verb.value}:{sync_token}:{content_hash}"
+    return f"{verb.value}:{sync_token}"
+
+
+def application_id(credit_id: str, invoice_id: str) -> str:
+    """Return the billing id of one credit's application to one invoice."""
+    return f"{credit_id}{SEPARATOR}{invoice_id}"

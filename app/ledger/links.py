@@ -1,0 +1,153 @@
+"""Links: found, made, tied to an existing document, and updated from what the books answered."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounting.records import BooksDocument, Kind
+from app.kit.ids import new_id
+from app.ledger.identity import Identity
+from app.ledger.models import Link
+from app.ledger.states import LinkState
+
+
+class AlreadyLinked(Exception):
+    """The billing record or the document has another partner already; *link* is that pair."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__("already linked")
+        self.link = link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookKeeper:
+    """Whose links: one company's, for one billing system."""
+
+    organization_id: UUID
+    company_id: UUID
+    environment: str
+    realm_id: str
+    source_system: str
+
+    def identity(self, kind: str, billing_id: str) -> Identity:
+        return Identity(
+            environment=self.environment,
+            realm_id=self.realm_id,
+            kind=kind,
+            source_system=self.source_system,
+            billing_id=billing_id,
+        )
+
+
+async def find_link(
+    session: AsyncSession, company_id: UUID, kind: str, billing_id: str
+) -> Link | None:
+    return await session.scalar(
+        select(Link).where(
+            Link.company_id == company_id, Link.kind == kind, Link.billing_id == billing_id
+        )
+    )
+
+
+async def links_of(
+    session: AsyncSession, company_id: UUID, kind: str, billing_ids: list[str]
+) -> dict[str, Link]:
+    """Return the links of several billing records, by billing id."""
+    if not billing_ids:
+        return {}
+    rows = await session.scalars(
+        select(Link).where(
+            Link.company_id == company_id, Link.kind == kind, Link.billing_id.in_(billing_ids)
+        )
+    )
+    return {link.billing_id: link for link in rows}
+
+
+async def link_to_document(
+    session: AsyncSession, company_id: UUID, kind: str, external_id: str
+) -> Link | None:
+    return await session.scalar(
+        select(Link).where(
+            Link.company_id == company_id, Link.kind == kind, Link.external_id == external_id
+        )
+    )
+
+
+async def lock_link(session: AsyncSession, keeper: BookKeeper, kind: str, billing_id: str) -> Link:
+    """Return the record's link, made if it is new, and hold it for this transaction."""
+    identity = keeper.identity(kind, billing_id)
+    await session.execute(
+        insert(Link)
+        .values(
+            id=new_id(),
+            organization_id=keeper.organization_id,
+            company_id=keeper.company_id,
+            kind=kind,
+            billing_id=billing_id,
+            source_system=keeper.source_system,
+            marker=identity.marker,
+            state=LinkState.ABSENT.value,
+        )
+        .on_conflict_do_nothing(index_elements=["company_id", "kind", "billing_id"])
+    )
+    statement = (
+        select(Link)
+        .where(
+            Link.company_id == keeper.company_id,
+            Link.kind == kind,
+            Link.billing_id == billing_id,
+        )
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).one()
+
+
+async def link_existing(
+    session: AsyncSession,
+    keeper: BookKeeper,
+    kind: str,
+    billing_id: str,
+    *,
+    external_id: str,
+    sync_token: str | None = None,
+    name: str | None = None,
+    content_hash: str | None = None,
+) -> Link:
+    """
+    Tie a billing record to a document that already stands in the books.
+
+    Raises:
+        AlreadyLinked: One of the two has another partner.
+    """
+    holder = await link_to_document(session, keeper.company_id, kind, external_id)
+    if holder is not None and holder.billing_id != billing_id:
+        raise AlreadyLinked(holder)
+    link = await lock_link(session, keeper, kind, billing_id)
+    if link.external_id not in {None, external_id} and link.state == LinkState.LIVE.value:
+        raise AlreadyLinked(link)
+    link.external_id, link.sync_token, link.number = external_id, sync_token, name
+    link.state, link.content_hash = LinkState.LIVE.value, content_hash
+    await session.flush()
+    return link
+
+
+def remember(link: Link, document: BooksDocument, *, content_hash: str | None = None) -> None:
+    """Keep on the link what the books showed of its document."""
+    link.external_id, link.sync_token = document.external_id, document.sync_token
+    link.number = document.number or document.name
+    link.total, link.tax, link.currency = document.total, document.tax, document.currency
+    link.fingerprint = document.fingerprint
+    link.unapplied = document.unapplied if document.kind is Kind.PAYMENT else document.balance
+    link.state = LinkState.VOIDED.value if document.voided else LinkState.LIVE.value
+    link.details = {
+        "applied": [
+            {"kind": part.kind.value, "external_id": part.external_id, "amount": str(part.amount)}
+            for part in document.applied
+        ]
+    }
+    if content_hash is not None:
+        link.content_hash = content_hash
