@@ -6,14 +6,19 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from app.bootstrap import Collaborators
+from app.integrations import endpoints as integrations
 from app.kit.web import install_problem_handlers
+from app.organizations import endpoints as organizations
 
 VERSION = "0.1.0"
 
 
 def routers() -> list[APIRouter]:
     """Return every room's router, in the order in which the documentation shows them."""
-    return []
+    return [
+        organizations.router,
+        integrations.router,
+    ]
 
 
 def create_app(collaborators: Collaborators) -> FastAPI:

@@ -1,0 +1,113 @@
+"""Types of request fields: text the database and the books can hold, days, instants, decimals."""
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+# Control characters, and halves of surrogate pairs, which are no characters at all.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNPRINTABLE_IN_PROSE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_DECIMAL = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,12})?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DECIMAL_SCHEMA = {"type": "string", "pattern": r"^-?[0-9]{1,13}(\.[0-9]{1,12})?$"}
+
+
+def _one_line(value: str) -> str:
+    if _UNPRINTABLE.search(value):
+        raise ValueError("Control characters (NUL, line breaks, …) are not accepted here.")
+    return value
+
+
+def _prose(value: str) -> str:
+    if _UNPRINTABLE_IN_PROSE.search(value):
+        raise ValueError("NUL and other control characters are not accepted here.")
+    return value
+
+
+def _said(value: str) -> str:
+    if not value.strip():
+        raise ValueError("This must not be blank.")
+    return value
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, bool | float):
+        raise ValueError(
+            'Send decimals as strings, like "12.50"; binary fractions cannot hold cents.'
+        )
+    if isinstance(value, int):
+        value = str(value)
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        raise ValueError(
+            'This is not a decimal like "12.50": at most 13 digits before the point'
+            " and 12 after it, without exponent or separators."
+        )
+    return value
+
+
+def _day(value: Any) -> Any:
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        return value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError("This is not a date in the form YYYY-MM-DD.")
+
+
+def _sensible_day(value: date) -> date:
+    if not 1900 <= value.year <= 2999:  # noqa: PLR2004 - beyond these it is a typing error
+        raise ValueError("The year must lie between 1900 and 2999.")
+    return value
+
+
+def _instant(value: Any) -> Any:
+    if isinstance(value, str | datetime):
+        return value
+    raise ValueError("This is not a time in RFC 3339, like 2026-03-01T12:00:00Z.")
+
+
+def plain(value: Decimal) -> str:
+    """Write a decimal without exponent, as short as it can be with its own decimals."""
+    return f"{value:f}"
+
+
+# Text on one line, kept as it came: nothing is stripped or folded.
+Text = Annotated[str, AfterValidator(_one_line), StringConstraints(max_length=1000)]
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=1000),
+    AfterValidator(_one_line),
+    AfterValidator(_said),
+]
+# Text that may have several lines.
+Prose = Annotated[str, AfterValidator(_prose), StringConstraints(max_length=8000)]
+# An identifier of the billing system: any text on one line.
+Key = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=255),
+    AfterValidator(_one_line),
+    AfterValidator(_said),
+]
+# QuickBooks' (or any ERP's) own id of an entry.
+ExternalId = Annotated[
+    str, StringConstraints(min_length=1, max_length=64), AfterValidator(_one_line)
+]
+Exact = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    Field(allow_inf_nan=False),
+    PlainSerializer(plain, return_type=str, when_used="json"),
+    WithJsonSchema(_DECIMAL_SCHEMA),
+]
+Day = Annotated[date, BeforeValidator(_day), AfterValidator(_sensible_day)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
