@@ -1,0 +1,506 @@
+"""
+What each entity may be sent: its attributes with their readers, and those silently ignored.
+
+Lengths and words are those of the reference; attributes which QuickBooks knows but keeps to
+itself (computed, deprecated, of other editions) are listed as ignored, all others are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.books.readers import (
+    Reader,
+    boolean,
+    currency,
+    day,
+    email,
+    enum,
+    many,
+    money,
+    name_text,
+    number,
+    read_fields,
+    record,
+    reference,
+    text,
+    website,
+    whole,
+)
+from simulator.books.wire import Wire
+
+COMMON = frozenset({"Id", "SyncToken", "MetaData", "domain", "sparse", "status", "NameAndId"})
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The attributes of one entity."""
+
+    entity: str
+    fields: Mapping[str, Reader]
+    ignored: frozenset[str]
+    kept: frozenset[str] = frozenset()
+    """Writable attributes that a full update does not clear when they are left out."""
+
+    def read(self, body: Mapping[str, Any]) -> Wire:
+        """The writable attributes of a request, checked one by one."""
+        return read_fields(self.entity, self.fields, self.ignored, body)
+
+
+ADDRESS = record(
+    "PhysicalAddress",
+    {
+        **{f"Line{number}": text(500) for number in range(1, 6)},
+        "City": text(255),
+        "Country": text(255),
+        "CountryCode": text(255),
+        "CountrySubDivisionCode": text(255),
+        "PostalCode": text(30),
+        "Lat": text(100),
+        "Long": text(100),
+        "Note": text(1000),
+    },
+    frozenset({"Id", "CountrySubDivisionCodeName", "PostalCodeSuffix", "Tag"}),
+)
+PHONE = record(
+    "TelephoneNumber",
+    {"FreeFormNumber": text(30)},
+    frozenset({"Id", "DeviceType", "CountryCode", "AreaCode", "ExchangeCode", "Extension"}),
+)
+CUSTOM_FIELD = record(
+    "CustomField",
+    {
+        "DefinitionId": text(50),
+        "Name": text(100),
+        "Type": enum("StringType", "BooleanType", "NumberType", "DateType"),
+        "StringValue": text(31),
+    },
+)
+
+_PERSON: dict[str, Reader] = {
+    "DisplayName": name_text(500),
+    "Title": name_text(16),
+    "GivenName": name_text(100),
+    "MiddleName": name_text(100),
+    "FamilyName": name_text(100),
+    "Suffix": name_text(16),
+    "PrintOnCheckName": text(110),
+    "Active": boolean,
+    "PrimaryPhone": PHONE,
+    "AlternatePhone": PHONE,
+    "Mobile": PHONE,
+    "Fax": PHONE,
+    "PrimaryEmailAddr": email,
+    "WebAddr": website,
+}
+_PERSON_IGNORED = frozenset(
+    {"FullyQualifiedName", "Balance", "Organization", "UserId", "V4IDPseudonym", "ClientEntityId"}
+    | {"OtherAddr", "OtherContactInfo", "IntuitId", "Source", "TaxIdentifier", "GSTIN"}
+)
+
+CUSTOMER = Schema(
+    "Customer",
+    {
+        **_PERSON,
+        "CompanyName": name_text(100, forbidden="\t\n\r"),
+        "Notes": text(2000),
+        "BillAddr": ADDRESS,
+        "ShipAddr": ADDRESS,
+        "Job": boolean,
+        "BillWithParent": boolean,
+        "ParentRef": reference,
+        "Taxable": boolean,
+        "TaxExemptionReasonId": text(2),
+        "DefaultTaxCodeRef": reference,
+        "SalesTermRef": reference,
+        "PaymentMethodRef": reference,
+        "PreferredDeliveryMethod": enum("Print", "Email", "None"),
+        "ResaleNum": text(16),
+        "CurrencyRef": currency,
+        "PrimaryTaxIdentifier": text(20),
+        "SecondaryTaxIdentifier": text(20),
+        "BusinessNumber": text(20),
+        "CustomerTypeRef": reference,
+    },
+    COMMON
+    | _PERSON_IGNORED
+    | {"BalanceWithJobs", "Level", "IsProject", "OpenBalanceDate", "ARAccountRef"}
+    | {"OverDueBalance", "TotalRevenue", "TotalExpense", "CCDetail", "AcctNum", "CustomField"}
+    | {"CreditLimit", "PriceLevelRef", "JobInfo", "RootCustomerRef", "CustomerEx", "TaxRegime"},
+    kept=frozenset({"Active", "CurrencyRef"}),
+)
+VENDOR = Schema(
+    "Vendor",
+    {
+        **_PERSON,
+        "CompanyName": name_text(100, forbidden="\t\n\r"),
+        "AcctNum": text(100),
+        "BillAddr": ADDRESS,
+        "TermRef": reference,
+        "CurrencyRef": currency,
+        "Vendor1099": boolean,
+        "Notes": text(4000),
+    },
+    COMMON | _PERSON_IGNORED | {"BillRate", "APAccountRef", "VendorEx", "TaxReportingBasis"},
+    kept=frozenset({"Active", "CurrencyRef"}),
+)
+EMPLOYEE = Schema(
+    "Employee",
+    {
+        **_PERSON,
+        "EmployeeNumber": text(100),
+        "PrimaryAddr": ADDRESS,
+        "HiredDate": day,
+        "ReleasedDate": day,
+        "BillableTime": boolean,
+    },
+    COMMON | _PERSON_IGNORED | {"SSN", "Gender", "BirthDate", "BillRate", "CostRate"},
+    kept=frozenset({"Active"}),
+)
+ITEM = Schema(
+    "Item",
+    {
+        "Name": name_text(100),
+        "Sku": text(100),
+        "Description": text(4000),
+        "PurchaseDesc": text(1000),
+        "Type": enum("Service", "NonInventory", "Inventory", "Category", "Group"),
+        "Active": boolean,
+        "SubItem": boolean,
+        "ParentRef": reference,
+        "Taxable": boolean,
+        "SalesTaxIncluded": boolean,
+        "PurchaseTaxIncluded": boolean,
+        "UnitPrice": number,
+        "PurchaseCost": number,
+        "IncomeAccountRef": reference,
+        "ExpenseAccountRef": reference,
+        "AssetAccountRef": reference,
+        "SalesTaxCodeRef": reference,
+        "PurchaseTaxCodeRef": reference,
+        "TaxClassificationRef": reference,
+        "ClassRef": reference,
+        "TrackQtyOnHand": boolean,
+        "QtyOnHand": number,
+        "InvStartDate": day,
+        "ReorderPoint": number,
+        "PrefVendorRef": reference,
+    },
+    COMMON
+    | {"FullyQualifiedName", "Level", "DeferredRevenue", "ItemGroupDetail", "Source", "ItemEx"}
+    | {"AvgCost", "QtyOnPurchaseOrder", "QtyOnSalesOrder", "CustomField", "ItemCategoryType"}
+    | {"PrintGroupedItems", "UQCDisplayText", "UQCId", "ServiceType", "AbatementRate"},
+    kept=frozenset({"Active", "Type"}),
+)
+ACCOUNT = Schema(
+    "Account",
+    {
+        "Name": name_text(100, forbidden=':"\t\n\r'),
+        "AcctNum": text(20),
+        "Description": text(100),
+        "AccountType": text(100),
+        "AccountSubType": text(100),
+        "SubAccount": boolean,
+        "ParentRef": reference,
+        "Active": boolean,
+        "CurrencyRef": currency,
+        "TaxCodeRef": reference,
+    },
+    COMMON
+    | {"Classification", "FullyQualifiedName", "CurrentBalance", "CurrentBalanceWithSubAccounts"}
+    | {"OpeningBalance", "OpeningBalanceDate", "AccountAlias", "TxnLocationType", "BankNum"},
+    kept=frozenset({"Active", "CurrencyRef", "AccountType", "AccountSubType"}),
+)
+PAYMENT_METHOD = Schema(
+    "PaymentMethod",
+    {
+        "Name": name_text(31),
+        "Type": enum("CREDIT_CARD", "NON_CREDIT_CARD"),
+        "Active": boolean,
+    },
+    COMMON,
+    kept=frozenset({"Active"}),
+)
+TERM = Schema(
+    "Term",
+    {
+        "Name": name_text(31),
+        "Active": boolean,
+        "DueDays": whole(0, 999),
+        "DiscountDays": whole(0, 999),
+        "DiscountPercent": number,
+        "DayOfMonthDue": whole(1, 31),
+        "DueNextMonthDays": whole(0, 999),
+        "DiscountDayOfMonth": whole(1, 31),
+    },
+    COMMON | {"Type", "SalesTermEx"},
+    kept=frozenset({"Active"}),
+)
+CLASS = Schema(
+    "Class",
+    {"Name": name_text(100), "SubClass": boolean, "ParentRef": reference, "Active": boolean},
+    COMMON | {"FullyQualifiedName"},
+    kept=frozenset({"Active"}),
+)
+DEPARTMENT = Schema(
+    "Department",
+    {
+        "Name": name_text(100),
+        "SubDepartment": boolean,
+        "ParentRef": reference,
+        "Active": boolean,
+        "Address": ADDRESS,
+    },
+    COMMON | {"FullyQualifiedName"},
+    kept=frozenset({"Active"}),
+)
+TAX_AGENCY = Schema(
+    "TaxAgency",
+    {"DisplayName": name_text(100), "TaxRegistrationNumber": text(100)},
+    COMMON | {"TaxTrackedOnSales", "TaxTrackedOnPurchases", "LastFileDate", "TaxAgencyConfig"},
+)
+COMPANY_CURRENCY = Schema(
+    "CompanyCurrency",
+    {"Code": text(3, minimum=3), "Active": boolean},
+    COMMON | {"Name"},
+    kept=frozenset({"Active", "Code"}),
+)
+EXCHANGE_RATE = Schema(
+    "ExchangeRate",
+    {
+        "SourceCurrencyCode": text(3, minimum=3),
+        "TargetCurrencyCode": text(3, minimum=3),
+        "Rate": number,
+        "AsOfDate": day,
+    },
+    COMMON,
+)
+COMPANY_INFO = Schema(
+    "CompanyInfo",
+    {
+        "CompanyName": text(1024),
+        "LegalName": text(1024),
+        "CompanyAddr": ADDRESS,
+        "LegalAddr": ADDRESS,
+        "CustomerCommunicationAddr": ADDRESS,
+        "PrimaryPhone": PHONE,
+        "Email": email,
+        "CustomerCommunicationEmailAddr": email,
+        "WebAddr": website,
+    },
+    COMMON
+    | {"Country", "FiscalYearStartMonth", "SupportedLanguages", "CompanyStartDate", "NameValue"}
+    | {"DefaultTimeZone", "EmployerId", "TaxYearStartMonth", "MultiByteCharsSupported"},
+)
+
+_LINKED = many(record("LinkedTxn", {"TxnId": text(20), "TxnType": text(50), "TxnLineId": text(20)}))
+_TAX_LINE = record(
+    "Line",
+    {
+        "Amount": money,
+        "DetailType": enum("TaxLineDetail"),
+        "TaxLineDetail": record(
+            "TaxLineDetail",
+            {
+                "TaxRateRef": reference,
+                "PercentBased": boolean,
+                "TaxPercent": number,
+                "NetAmountTaxable": money,
+                "TaxInclusiveAmount": money,
+                "OverrideDeltaAmount": money,
+            },
+            frozenset({"ServiceDate"}),
+        ),
+    },
+    frozenset({"Id", "LineNum", "Description"}),
+)
+TAX_DETAIL = record(
+    "TxnTaxDetail",
+    {
+        "TxnTaxCodeRef": reference,
+        "TotalTax": money,
+        "TaxLine": many(_TAX_LINE),
+        "UseAutomatedSalesTax": boolean,
+        "TaxReviewStatus": text(50),
+    },
+    frozenset({"DefaultTaxCodeRef"}),
+)
+_SALES_DETAIL = record(
+    "SalesItemLineDetail",
+    {
+        "ItemRef": reference,
+        "UnitPrice": number,
+        "Qty": number,
+        "TaxCodeRef": reference,
+        "ClassRef": reference,
+        "ServiceDate": day,
+        "TaxInclusiveAmt": money,
+        "TaxClassificationRef": reference,
+        "DiscountRate": number,
+        "DiscountAmt": money,
+        "DeferredRevenue": boolean,
+        "MarkupInfo": lambda value, _name: value,
+    },
+    frozenset({"ItemAccountRef", "RatePercent", "UOMRef", "PriceLevelRef"}),
+)
+_LINE_COMMON: dict[str, Reader] = {
+    "Id": text(20),
+    "Description": text(4000),
+    "Amount": money,
+    "LinkedTxn": _LINKED,
+}
+_LINE_IGNORED = frozenset({"LineNum", "Received", "CustomField", "CustomExtensions", "LineEx"})
+_SALES_LINE: dict[str, Reader] = {
+    **_LINE_COMMON,
+    "DetailType": enum(
+        "SalesItemLineDetail",
+        "DiscountLineDetail",
+        "SubTotalLineDetail",
+        "GroupLineDetail",
+        "DescriptionOnly",
+        "DescriptionLineDetail",
+    ),
+    "SalesItemLineDetail": _SALES_DETAIL,
+    "DiscountLineDetail": record(
+        "DiscountLineDetail",
+        {
+            "PercentBased": boolean,
+            "DiscountPercent": number,
+            "DiscountAccountRef": reference,
+            "ClassRef": reference,
+            "TaxCodeRef": reference,
+        },
+        frozenset({"ServiceDate", "Discount"}),
+    ),
+    "SubTotalLineDetail": record(
+        "SubTotalLineDetail", {}, frozenset({"ItemRef", "ServiceDate", "Qty", "UnitPrice"})
+    ),
+    "DescriptionLineDetail": record(
+        "DescriptionLineDetail", {"ServiceDate": day, "TaxCodeRef": reference}
+    ),
+}
+_SALES_LINE["GroupLineDetail"] = record(
+    "GroupLineDetail",
+    {
+        "GroupItemRef": reference,
+        "Quantity": number,
+        "Line": many(record("Line", dict(_SALES_LINE), _LINE_IGNORED)),
+    },
+    frozenset({"UOMRef", "ServiceDate"}),
+)
+_DOCUMENT: dict[str, Reader] = {
+    "DocNumber": text(21),
+    "TxnDate": day,
+    "PrivateNote": text(4000),
+    "CurrencyRef": currency,
+    "ExchangeRate": number,
+    "DepartmentRef": reference,
+    "TxnTaxDetail": TAX_DETAIL,
+    "GlobalTaxCalculation": enum("TaxExcluded", "TaxInclusive", "NotApplicable"),
+    "TransactionLocationType": text(50),
+}
+_DOCUMENT_IGNORED = COMMON | frozenset(
+    {"TotalAmt", "HomeTotalAmt", "HomeBalance", "Balance", "TxnSource", "TxnStatus", "Tag"}
+    | {"RecurDataRef", "RecurringInfo", "TaxFormNum", "TaxFormType", "TxnApprovalInfo"}
+    | {"CustomExtensions", "AttachableRef"}
+)
+_SALE: dict[str, Reader] = {
+    **_DOCUMENT,
+    "CustomerRef": reference,
+    "CustomerMemo": record("MemoRef", {"value": text(1000)}, frozenset({"name"})),
+    "Line": many(record("Line", _SALES_LINE, _LINE_IGNORED)),
+    "BillAddr": ADDRESS,
+    "ShipAddr": ADDRESS,
+    "ShipFromAddr": ADDRESS,
+    "ClassRef": reference,
+    "ApplyTaxAfterDiscount": boolean,
+    "EmailStatus": enum("NotSet", "NeedToSend", "EmailSent"),
+    "PrintStatus": enum("NotSet", "NeedToPrint", "PrintComplete"),
+    "BillEmail": email,
+    "BillEmailCc": email,
+    "BillEmailBcc": email,
+    "CustomField": many(CUSTOM_FIELD),
+    "PaymentMethodRef": reference,
+    "PaymentRefNum": text(21),
+    "ShipDate": day,
+    "ShipMethodRef": reference,
+    "TrackingNum": text(31),
+    "ProjectRef": reference,
+}
+_SALE_IGNORED = _DOCUMENT_IGNORED | frozenset(
+    {
+        "RemainingCredit",
+        "FreeFormAddress",
+        "DeliveryInfo",
+        "DiscountRate",
+        "DiscountAmt",
+        "PONumber",
+    }
+    | {"InvoiceLink", "InvoiceEx", "EInvoiceStatus", "ECloudStatusTimeStamp", "AutoDocNumber"}
+    | {"callToAction", "invoiceStatus", "invoiceStatusLog", "LessCIS", "ConvenienceFeeDetail"}
+    | {"PaymentDetailsMessage", "RemitToRef", "SalesRepRef", "FOB", "PaymentType", "HomeAmtDue"}
+    | {"CheckPayment", "CreditCardPayment", "ProcessPayment", "ARAccountRef", "InvoiceRef"}
+)
+INVOICE = Schema(
+    "Invoice",
+    {
+        **_SALE,
+        "DueDate": day,
+        "SalesTermRef": reference,
+        "LinkedTxn": _LINKED,
+        "Deposit": money,
+        "DepositToAccountRef": reference,
+        "AllowIPNPayment": boolean,
+        "AllowOnlinePayment": boolean,
+        "AllowOnlineCreditCardPayment": boolean,
+        "AllowOnlineACHPayment": boolean,
+    },
+    _SALE_IGNORED,
+    kept=frozenset({"CurrencyRef", "ExchangeRate"}),
+)
+CREDIT_MEMO = Schema(
+    "CreditMemo",
+    {**_SALE, "SalesTermRef": reference},
+    _SALE_IGNORED | {"LinkedTxn", "DueDate", "DepositToAccountRef"},
+    kept=frozenset({"CurrencyRef", "ExchangeRate"}),
+)
+SALES_RECEIPT = Schema(
+    "SalesReceipt",
+    {**_SALE, "DepositToAccountRef": reference},
+    _SALE_IGNORED | {"LinkedTxn", "DueDate"},
+    kept=frozenset({"CurrencyRef", "ExchangeRate"}),
+)
+REFUND_RECEIPT = Schema(
+    "RefundReceipt",
+    {**_SALE, "DepositToAccountRef": reference},
+    _SALE_IGNORED | {"LinkedTxn", "DueDate"},
+    kept=frozenset({"CurrencyRef", "ExchangeRate"}),
+)
+PAYMENT = Schema(
+    "Payment",
+    {
+        "CustomerRef": reference,
+        "TotalAmt": money,
+        "TxnDate": day,
+        "PrivateNote": text(4000),
+        "PaymentRefNum": text(21),
+        "PaymentMethodRef": reference,
+        "DepositToAccountRef": reference,
+        "CurrencyRef": currency,
+        "ExchangeRate": number,
+        "TransactionLocationType": text(50),
+        "Line": many(
+            record(
+                "Line",
+                {"Amount": money, "LinkedTxn": _LINKED},
+                _LINE_IGNORED | {"Id", "DetailType", "Description"},
+            )
+        ),
+    },
+    _DOCUMENT_IGNORED
+    | {"UnappliedAmt", "ProcessPayment", "ARAccountRef", "LinkedTxn", "PaymentType"}
+    | {"CreditCardPayment", "CheckPayment", "TaxExemptionRef", "DocNumber", "DepartmentRef"},
+    kept=frozenset({"CurrencyRef", "ExchangeRate"}),
+)

@@ -1,0 +1,234 @@
+"""
+Company profiles: the kinds of QuickBooks company the simulator can be.
+
+Data only. A profile says country, currency, tax model, what the company is founded with, and how
+the books behave where the reference leaves it open (`Rules`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+TaxModel = Literal["GLOBAL", "US_AST", "US_MANUAL", "US_NONE"]
+TaxType = Literal["TaxOnAmount", "TaxOnAmountPlusTax", "TaxOnTax"]
+
+
+@dataclass
+class Rules:
+    """
+    What the reference leaves open, each the pessimistic way unless it says otherwise.
+
+    A company has its own copy; a test may change it at any time.
+    """
+
+    docnumber_when_custom_off: Literal["replace", "keep"] = "replace"
+    """Fate of a sent DocNumber while CustomTxnNumbers is false."""
+    warn_duplicate_docnum: bool = True
+    """The company's switch behind 6140."""
+    refuse_four_byte: bool = True
+    """Emoji and other characters outside the basic plane are refused with 500."""
+    inactive_blocks_name: bool = True
+    """A name stays taken after its holder was made inactive, although that one is renamed."""
+    over_application_code: Literal["6000", "620"] = "6000"
+    """Code for applying more than is open."""
+    flatten_addresses: bool = True
+    """An updated document gives its address back as Line1 to Line4."""
+    auto_apply_in_answer: bool = True
+    """False: the answer of a create is from before QuickBooks linked it by itself."""
+    delete_linked: Literal["refuse", "unlink"] = "refuse"
+    """Deleting a document that has payments."""
+    several_receivable_lines: bool = False
+    """Whether a journal entry may have more than one A/R or A/P line."""
+    journal_tax_accounts: bool = False
+    """Whether a journal entry may post to an agency's tax account without a tax code."""
+    manual_code_alone: Literal["zero", "compute"] = "zero"
+    """US-MANUAL: a header code without amounts."""
+    ast_missing_code: Literal["TAX", "NON"] = "TAX"
+    """US-AST: what a line without code counts as."""
+    ast_difference: Decimal = Decimal("0.00")
+    """US-AST: added to what automated sales tax computes, when no override is sent."""
+    ast_override: bool = True
+    """US-AST: whether an explicit TotalTax is kept."""
+    us_refuses_global_calculation: bool = True
+    """US companies: a sent GlobalTaxCalculation is a fault; else it is ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account the company is founded with; *number* only where account numbers are used."""
+
+    name: str
+    type: str
+    sub_type: str
+    number: str | None = None
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """A tax agency; its liability account is called after it."""
+
+    name: str
+    on_purchases: bool = True
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """
+    A tax rate of *agency*; *history* holds (percent, from, to) where it changed.
+
+    A rate with a history is answered without top-level RateValue, as recorded ones are.
+    """
+
+    name: str
+    percent: Decimal
+    agency: str
+    since: str = "1970-01-01"
+    description: str = ""
+    special: str = "NONE"
+    display: str | None = "ReadOnly"
+    active: bool = True
+    history: tuple[tuple[Decimal, str, str | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A tax code over rates by name; *kinds* gives the type of each sales rate if not plain."""
+
+    name: str
+    description: str
+    sales: tuple[str, ...]
+    purchases: tuple[str, ...] = ()
+    adjustments: tuple[str, ...] = ()
+    kinds: tuple[TaxType, ...] = ()
+    hidden: bool = False
+    active: bool = True
+    user_defined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One kind of company."""
+
+    name: str
+    country: str
+    country_iso3: str
+    currency: str
+    zone: str
+    tax_model: TaxModel
+    company_name: str
+    address: tuple[str, str, str, str]
+    """Line1, city, state or province, postal code."""
+    tax_word: str = ""
+    """How the 6000 text calls the rate that a line lacks."""
+    agencies: tuple[Agency, ...] = ()
+    rates: tuple[Rate, ...] = ()
+    codes: tuple[Code, ...] = ()
+    ast_codes: dict[str, str] = field(default_factory=dict)
+    """US-AST: by state of the address, the code which automated sales tax takes."""
+    item_needs_expense: bool = False
+    account_number_length: int = 7
+    multicurrency: bool = False
+    currencies: dict[str, Decimal] = field(default_factory=dict)
+    """Foreign currencies with their rates, in home units per foreign unit."""
+    plan: str = "QuickBooks Online Plus"
+    custom_txn_numbers: bool = False
+    auto_apply: bool = True
+    server_zone: str = "America/Los_Angeles"
+    """Zone of the day that an unsent TxnDate gets."""
+    rules: Rules = field(default_factory=Rules)
+
+    @property
+    def is_us(self) -> bool:
+        """Whether US sales tax rules hold."""
+        return self.tax_model != "GLOBAL"
+
+
+def _percent(text: str) -> Decimal:
+    return Decimal(text)
+
+
+_CRA = "Canada Revenue Agency"
+_BC = "Minister of Finance (British Columbia)"
+_QUEBEC = "Revenu Québec"
+
+CA = Profile(
+    name="ca",
+    country="CA",
+    country_iso3="CAN",
+    currency="CAD",
+    zone="America/Vancouver",
+    tax_model="GLOBAL",
+    company_name="Pacific Crest Software Ltd.",
+    address=("1055 Canada Place", "Vancouver", "BC", "V6C 0C3"),
+    tax_word="GST/HST",
+    item_needs_expense=True,
+    account_number_length=20,
+    agencies=(
+        Agency(_CRA, account="GST/HST Payable"),
+        Agency(_BC, on_purchases=False, account="PST Payable (BC)"),
+        Agency(_QUEBEC, account="QST Payable"),
+    ),
+    rates=(
+        Rate("GST (ITC)", _percent("5"), _CRA, "2008-01-01", "GST on purchases"),
+        Rate("GST", _percent("5"), _CRA, "2008-01-01", "GST"),
+        Rate("HST (ITC) ON", _percent("13"), _CRA, "2010-07-01", "HST on purchases"),
+        Rate("HST ON", _percent("13"), _CRA, "2010-07-01", "HST ON"),
+        Rate("PST BC", _percent("7"), _BC, "2013-04-01", "PST BC"),
+        Rate("QST (ITR) 9.975", _percent("9.975"), _QUEBEC, "2013-01-01", "QST on purchases"),
+        Rate("QST 9.975", _percent("9.975"), _QUEBEC, "2013-01-01", "QST 9.975"),
+        Rate("GST EP", _percent("0"), _CRA, "2008-01-01", "Exempt, purchases"),
+        Rate("GST ES", _percent("0"), _CRA, "2008-01-01", "Exempt"),
+        Rate("GST ZP", _percent("0"), _CRA, "2008-01-01", "Zero-rated, purchases", "ZERO_RATE"),
+        Rate("GST ZS", _percent("0"), _CRA, "2008-01-01", "Zero-rated", "ZERO_RATE"),
+        Rate("GST OP", _percent("0"), _CRA, "2008-01-01", "Out of Scope, purchases"),
+        Rate("GST OS", _percent("0"), _CRA, "2008-01-01", "Out of Scope"),
+        Rate(
+            "HST NS",
+            _percent("14"),
+            _CRA,
+            description="HST NS",
+            display=None,
+            history=(
+                (_percent("15"), "2010-07-01", "2025-03-31"),
+                (_percent("14"), "2025-04-01", None),
+            ),
+        ),
+        Rate(
+            "GST adjustment",
+            _percent("100"),
+            _CRA,
+            "2008-01-01",
+            "Adjustments of the return",
+            "ADJUSTMENT_RATE",
+            "HideInAll",
+        ),
+        Rate("GST 6", _percent("6"), _CRA, "2006-07-01", "GST until 2007", active=False),
+    ),
+    codes=(
+        Code("Exempt", "Exempt", ("GST ES",), ("GST EP",)),
+        Code("Zero-rated", "Zero-rated", ("GST ZS",), ("GST ZP",)),
+        Code("Out of Scope", "Out of Scope", ("GST OS",), ("GST OP",)),
+        Code("GST", "GST", ("GST",), ("GST (ITC)",)),
+        Code("HST ON", "HST ON", ("HST ON",), ("HST (ITC) ON",)),
+        Code("PST BC", "PST BC", ("PST BC",)),
+        Code("GST/PST BC", "GST/PST BC", ("GST", "PST BC"), ("GST (ITC)",)),
+        Code(
+            "GST/QST QC - 9.975",
+            "GST/QST QC - 9.975",
+            ("GST", "QST 9.975"),
+            ("GST (ITC)", "QST (ITR) 9.975"),
+        ),
+        Code("QST QC - 9.975", "QST QC - 9.975", ("QST 9.975",), ("QST (ITR) 9.975",)),
+        Code("HST NS", "HST NS", ("HST NS",)),
+        Code("GST on imports", "Purchases only", (), ("GST (ITC)",)),
+        Code("GST adjustment", "Adjustment", (), (), ("GST adjustment",), hidden=True),
+        Code("GST 6%", "GST until 2007", ("GST 6",), (), active=False),
+    ),
+)
+
+PROFILES: dict[str, Profile] = {CA.name: CA}
+"""The profiles by name."""
