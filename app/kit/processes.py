@@ -121,38 +121,37 @@ def seen_from_inside(folder: Path, identity: Identity | None) -> str | None:
     return _OWN_FOLDER if sys.platform == "linux" else None
 
 
-def public_copy(installation: Path) -> Path:
+def public_copy(installation: Path, *, within: Path = Path("/var/tmp")) -> Path:  # noqa: S108
     """
     Return a copy of an installation that every user may read, made on first use (0.1 s, 40 MB).
 
-    For root with its programs below a closed home: copying leaves that home closed. A copy that is
-    not root's own, or has lost files to a cleaner of temporary folders, is not used.
+    For root with its programs below a closed home: copying leaves that home closed. *within* may be
+    open to all: a copy that is not root's own, or that has lost files to a cleaner of temporary
+    folders, is not used.
     """
     digest = sha256(f"{installation}|{_sizes(installation)}".encode()).hexdigest()[:16]
-    place = Path("/var/tmp") / f"ledgerwire-{digest}"  # noqa: S108  Ownership is checked.
-    copy = place / installation.parent.name / installation.name
-    if _is_roots(place) and copy.is_dir() and _sizes(copy) == _sizes(installation):
-        return copy
-    fresh = Path(tempfile.mkdtemp(dir=place.parent, prefix="ledgerwire-"))
+    place = within / f"ledgerwire-{digest}"
+    below = Path(installation.parent.name, installation.name)
+    if _is_ours(place) and _sizes(place / below) == _sizes(installation):
+        return place / below
+    fresh = Path(tempfile.mkdtemp(dir=within, prefix="ledgerwire-"))
     fresh.chmod(0o755)
-    package = installation.parent
-    shutil.copytree(installation, fresh / package.name / installation.name, symlinks=True)
-    libraries = package.with_name(
-        f"{package.name}.libs"
-    )  # Found by a relative path in the binaries.
+    shutil.copytree(installation, fresh / below, symlinks=True)
+    # Found by a path relative to the binaries.
+    libraries = installation.parent.with_name(f"{installation.parent.name}.libs")
     if libraries.exists():
         shutil.copytree(libraries, fresh / libraries.name)
-    if _is_roots(place):
+    if _is_ours(place):
         shutil.rmtree(place)
     try:
         fresh.rename(place)
     except OSError:
-        return fresh / package.name / installation.name  # The name is taken by somebody: stay here.
-    return copy
+        return fresh / below  # Somebody else has taken the name: stay here.
+    return place / below
 
 
-def _is_roots(place: Path) -> bool:
-    return place.is_dir() and not place.is_symlink() and place.stat().st_uid == 0
+def _is_ours(place: Path) -> bool:
+    return place.is_dir() and not place.is_symlink() and place.stat().st_uid == os.geteuid()
 
 
 def _sizes(folder: Path) -> list[tuple[str, int]]:
