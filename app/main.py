@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from app.books import endpoints as books
 from app.bootstrap import Collaborators
 from app.integrations import endpoints as integrations
 from app.kit.web import install_problem_handlers
@@ -18,6 +19,7 @@ def routers() -> list[APIRouter]:
     return [
         organizations.router,
         integrations.router,
+        books.router,
     ]
 
 
