@@ -1,0 +1,102 @@
+"""What the control plane accepts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from simulator.faultrules import Rule
+from simulator.oauth.grants import ACCOUNTING_SCOPE
+
+
+class Body(BaseModel):
+    """Unknown members are refused, so that a misspelt switch does not pass unseen."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ClockChange(Body):
+    """Given members are applied in this order: now, scale, advance."""
+
+    now: datetime | None = None
+    scale: float | None = None
+    advance: float | None = None
+
+
+class NewRules(Body):
+    """Fault rules to arm."""
+
+    rules: list[Rule]
+
+
+class SeedOrder(Body):
+    """Customers and items to create between two days."""
+
+    seed: int = 1
+    customers: int = 0
+    items: int = 0
+    created_from: date = date(2024, 1, 1)
+    created_to: date = date(2025, 12, 31)
+
+
+class NewCompany(SeedOrder):
+    """A company to found."""
+
+    realm_id: str
+    profile: str = "ca"
+
+
+class Edit(Body):
+    """A change made in the books by a person, not through the API."""
+
+    operation: Literal["create", "update", "void", "delete"]
+    entity: str
+    body: dict[str, Any]
+    allow_duplicate_docnum: bool = False
+
+
+class CloseBooks(Body):
+    """The last closed day, or null to open the books."""
+
+    date: date | None
+
+
+class NewApp(Body):
+    """A client to register; without redirect URIs every loopback one is taken."""
+
+    client_id: str
+    client_secret: str
+    redirect_uris: list[str] = []
+
+
+class RedirectUris(Body):
+    """All redirect URIs of an app; an empty list takes every loopback one."""
+
+    redirect_uris: list[str]
+    client_id: str | None = None
+
+
+class TokenOrder(Body):
+    """Tokens to hand out without a browser."""
+
+    realm_id: str
+    client_id: str | None = None
+    scope: str = ACCOUNTING_SCOPE
+
+
+class TokenPick(Body):
+    """Which grants are meant; every given member narrows, none means all."""
+
+    realm_id: str | None = None
+    client_id: str | None = None
+    token: str | None = None
+
+
+class Consent(Body):
+    """An authorization URL and what the person does on it."""
+
+    url: str
+    decision: Literal["connect", "cancel"] = "connect"
+    realm_id: str | None = None

@@ -1,0 +1,1 @@
+"""QuickBooks' query language: text to tokens to statement to rows."""
