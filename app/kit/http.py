@@ -29,8 +29,11 @@ from httpx import (
 )
 
 with warnings.catch_warnings():
-    # Authlib warns that it would rather have httpx's successor, which check_library() keeps out.
-    warnings.simplefilter("ignore")
+    # Authlib warns that it would rather have httpx's successor, which check_library() keeps out;
+    # this import makes its own filter "always", so it comes before ours.
+    from authlib.deprecate import AuthlibDeprecationWarning
+
+    warnings.simplefilter("ignore", AuthlibDeprecationWarning)
     from authlib.integrations.base_client import OAuthError
     from authlib.integrations.httpx_client import AsyncOAuth2Client
 

@@ -8,7 +8,7 @@ by themselves (a payment is applied, a credit links itself) and say nothing abou
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from app.accounting.records import Verb, Write
 from app.providers.quickbooks import wire
@@ -251,10 +251,7 @@ def _same_tax(asked: Mapping[str, object], source: Mapping[str, object]) -> bool
 def _number(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        return None
+    return Decimal(str(value))
 
 
 def _squeezed(value: object) -> str:

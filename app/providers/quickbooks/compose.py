@@ -30,7 +30,7 @@ from app.accounting.records import (
     Write,
 )
 from app.providers.quickbooks.kinds import NAME_LISTS, PAYMENTS, TRANSACTION_TYPES, address_of
-from app.providers.quickbooks.text import many_lines, one_line, with_marker
+from app.providers.quickbooks.text import find_marker, many_lines, one_line, with_marker
 
 CENT = Decimal("0.01")
 NOTE_LENGTH = 4000
@@ -85,6 +85,12 @@ def compose_removal(kind: Kind, verb: Verb, *, external_id: str, sync_token: str
     elif verb is Verb.VOID and kind in PAYMENTS:
         body["sparse"] = True
     return Write(kind=kind, verb=verb, body=encode(body), target=external_id)
+
+
+def marker_in(write: Write) -> str | None:
+    """Return the marker that the write carries; items and removals carry none."""
+    body = json.loads(write.body)
+    return find_marker(body.get("PrivateNote", body.get("Notes")))
 
 
 def encode(value: object) -> bytes:

@@ -39,6 +39,7 @@ SERVER_ERROR = 500
 LONGEST_WAIT_SECONDS = 3600.0
 SEVERE = 10_000
 _XML_LIMIT = 1_000_000
+_XML_ERRORS = (["IntuitResponse", "Fault", "Error"], ["Fault", "Error"])
 
 # Decided by the code alone, whatever the status.
 _ANY_STATUS: dict[str, type[ProviderError]] = {
@@ -273,7 +274,12 @@ def _xml_errors(body: bytes, content_type: str) -> list[Fault]:
 
 
 class _XmlFault:
-    """Collects `Error` elements below a `Fault`; refuses documents that declare anything."""
+    """
+    Collects the errors of a fault that is the whole answer.
+
+    A fault further inside (one item of a batch) says nothing about the rest. Documents that
+    declare anything are refused.
+    """
 
     def __init__(self) -> None:
         self.errors: list[Fault] = []
@@ -299,15 +305,15 @@ class _XmlFault:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._path.append(name.rpartition(":")[2])
-        if self._path[-2:] == ["Fault", "Error"]:
+        if self._path in _XML_ERRORS:
             self._attributes, self._texts = attributes, {}
 
     def _data(self, data: str) -> None:
-        if self._path[-3:-1] == ["Fault", "Error"]:
+        if self._path[:-1] in _XML_ERRORS:
             self._texts.setdefault(self._path[-1], []).append(data)
 
     def _end(self, _: str) -> None:
-        if self._path[-2:] == ["Fault", "Error"]:
+        if self._path in _XML_ERRORS:
             texts = {name: "".join(parts) for name, parts in self._texts.items()}
             self.errors.append(_error({**self._attributes, **texts}))
         self._path.pop()

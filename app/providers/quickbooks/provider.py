@@ -394,7 +394,7 @@ def _proven(write: Write, reply: Reply) -> BooksDocument | None:
             raise OutcomeUnknown(_fault(reply), "QuickBooks' answer does not say: deleted.")
         return None
     document = translate.to_document(write.kind, entity)
-    sent = find_marker(write.body.decode()) if write.verb is Verb.CREATE else None
+    sent = compose.marker_in(write) if write.verb is Verb.CREATE else None
     if sent is not None and document.marker != sent:
         raise OutcomeUnknown(
             _fault(reply), "QuickBooks' answer does not carry the marker that was sent."

@@ -24,13 +24,16 @@ def with_marker(text: str | None, marker: str, *, limit: int) -> str:
     """
     Return the text ended by the marker, at most *limit* characters in all.
 
-    The text gives way, never the marker: identity hangs on it.
+    The text gives way, never the marker: identity hangs on it. What looks like a marker in the
+    text (a copied note) is taken out, lest one document pass for another.
     """
-    kept = many_lines(text or "").strip()[: max(0, limit - len(marker) - 1)].rstrip()
+    kept = (
+        _MARKER.sub("", many_lines(text or "")).strip()[: max(0, limit - len(marker) - 1)].rstrip()
+    )
     return f"{kept} {marker}" if kept else marker
 
 
 def find_marker(text: str | None) -> str | None:
-    """Return the first marker of ours in the text, brackets included; a void prepends words."""
-    found = _MARKER.search(text or "")
-    return found.group() if found else None
+    """Return the last marker of ours in the text, brackets included; a void prepends words."""
+    found = _MARKER.findall(text or "")
+    return str(found[-1]) if found else None
