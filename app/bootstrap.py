@@ -9,6 +9,9 @@ from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.ports import Authorization, CallGate, ProviderFactory
+from app.connections.reasons import Reason
+from app.connections.service import connection_summaries, end_connection
+from app.integrations.models import Integration
 from app.jobs.repository import ensure_lane
 from app.jobs.waits import Waits
 from app.kit.db import Base, Database, build_engine
@@ -43,6 +46,18 @@ class Collaborators:
         """Put each collaborator where request dependencies find it."""
         for field in fields(self):
             setattr(state, field.name, getattr(self, field.name))
+        state.connection_summaries = connection_summaries
+        state.on_integration_removed = self.integration_removed
+
+    async def integration_removed(self, session: AsyncSession, integration: Integration) -> None:
+        """End what hangs on an integration, in the transaction that removes it."""
+        await end_connection(
+            session,
+            integration,
+            reason=Reason.INTEGRATION_REMOVED,
+            keyring=self.keyring,
+            authorizations=self.authorizations,
+        )
 
     async def close(self) -> None:
         await self.doorbell.close()

@@ -7,7 +7,12 @@ from fastapi import APIRouter, FastAPI
 
 from app.books import endpoints as books
 from app.bootstrap import Collaborators
+from app.connections import browser
+from app.connections import endpoints as connections
+from app.console import endpoints as console
 from app.integrations import endpoints as integrations
+from app.kit import pages
+from app.kit.headers import GuardedAPI
 from app.kit.web import install_problem_handlers
 from app.organizations import endpoints as organizations
 
@@ -19,7 +24,11 @@ def routers() -> list[APIRouter]:
     return [
         organizations.router,
         integrations.router,
+        connections.router,
         books.router,
+        browser.router,
+        console.router,
+        pages.router,
     ]
 
 
@@ -31,7 +40,7 @@ def create_app(collaborators: Collaborators) -> FastAPI:
         yield
         await collaborators.close()
 
-    app = FastAPI(title="Ledgerwire", version=VERSION, lifespan=lifespan)
+    app = GuardedAPI(title="Ledgerwire", version=VERSION, lifespan=lifespan)
     collaborators.attach(app.state)
     install_problem_handlers(app)
     for router in routers():
