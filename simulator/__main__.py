@@ -58,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--customers", type=int, default=0)
     parser.add_argument("--items", type=int, default=0)
+    parser.add_argument("--invoices", type=int, default=0)
+    parser.add_argument("--credit-memos", type=int, default=0)
     parser.add_argument("--created-from", type=date.fromisoformat, default=date(2024, 1, 1))
     parser.add_argument("--created-to", type=date.fromisoformat, default=date(2025, 12, 31))
     parser.add_argument("--client-id", default="ABsimulator" + secrets.token_hex(12))
@@ -73,11 +75,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _companies(options: argparse.Namespace) -> list[CompanySpec]:
     seeding = Seeding(
-        options.seed,
-        options.customers,
-        options.items,
-        options.created_from,
-        options.created_to,
+        seed=options.seed,
+        customers=options.customers,
+        items=options.items,
+        invoices=options.invoices,
+        credit_memos=options.credit_memos,
+        created_from=options.created_from,
+        created_to=options.created_to,
     )
     realms = options.realm or ["4620816365291234567"]
     return [CompanySpec(realm_id, options.profile, seeding) for realm_id in realms]

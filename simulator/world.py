@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
+
+from pydantic import BaseModel, ConfigDict
 
 from simulator.api import Api, wrong_path
 from simulator.books.company import Company
@@ -26,13 +28,21 @@ from simulator.wire import html_page
 NO_BATCH_FAULTS = BatchAction()
 
 
-@dataclass(frozen=True, slots=True)
-class Seeding:
+class Seeding(BaseModel):
     """A reproducible data set: how many objects, created between which days."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     seed: int = 1
     customers: int = 0
     items: int = 0
+    invoices: int = 0
+    credit_memos: int = 0
+    paid_share: float = 0.6
+    inactive: bool = True
+    sub_customers: bool = True
+    awkward: bool = True
+    taken_names: tuple[str, ...] = ()
     created_from: date = date(2024, 1, 1)
     created_to: date = date(2025, 12, 31)
 
@@ -43,7 +53,7 @@ class CompanySpec:
 
     realm_id: str
     profile: str = "ca"
-    seeding: Seeding = Seeding()
+    seeding: Seeding = field(default_factory=Seeding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +125,7 @@ class World:
         if not (seeding.customers or seeding.items):
             return
         try:
-            seed(
-                realm.company,
-                seed=seeding.seed,
-                customers=seeding.customers,
-                items=seeding.items,
-                created_from=seeding.created_from,
-                created_to=seeding.created_to,
-            )
+            seed(realm.company, **seeding.model_dump())
         finally:
             realm.touched()
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from simulator.faultrules import Rule
 from simulator.oauth.grants import ACCOUNTING_SCOPE
+from simulator.world import Seeding
 
 
 class Body(BaseModel):
@@ -31,21 +32,15 @@ class NewRules(Body):
     rules: list[Rule]
 
 
-class SeedOrder(Body):
-    """Customers and items to create between two days."""
-
-    seed: int = 1
-    customers: int = 0
-    items: int = 0
-    created_from: date = date(2024, 1, 1)
-    created_to: date = date(2025, 12, 31)
-
-
-class NewCompany(SeedOrder):
+class NewCompany(Seeding):
     """A company to found."""
 
     realm_id: str
     profile: str = "ca"
+
+    def seeding(self) -> Seeding:
+        """What the company is filled with."""
+        return Seeding(**self.model_dump(exclude={"realm_id", "profile"}))
 
 
 class Edit(Body):

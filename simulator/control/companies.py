@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from simulator import truth
 from simulator.control.answers import json_answer
-from simulator.control.bodies import CloseBooks, Edit, NewCompany, SeedOrder
+from simulator.control.bodies import CloseBooks, Edit, NewCompany
 from simulator.operations import Write
 from simulator.realm import Realm
 from simulator.switches import change_fields
@@ -34,10 +34,6 @@ def _realm(world: World, realm_id: str) -> Realm:
     return realm
 
 
-def _seeding(order: SeedOrder) -> Seeding:
-    return Seeding(order.seed, order.customers, order.items, order.created_from, order.created_to)
-
-
 def _add_lifecycle(routes: APIRouter, world: World) -> None:
     @routes.get("")
     async def companies() -> Response:
@@ -50,13 +46,13 @@ def _add_lifecycle(routes: APIRouter, world: World) -> None:
 
     @routes.post("", status_code=201)
     async def add_company(body: NewCompany) -> Response:
-        realm = world.add_company(CompanySpec(body.realm_id, body.profile, _seeding(body)))
+        realm = world.add_company(CompanySpec(body.realm_id, body.profile, body.seeding()))
         return json_answer({"realm_id": realm.realm_id, "name": realm.name}, 201)
 
     @routes.post("/{realm_id}/seed")
-    async def seed_company(realm_id: str, body: SeedOrder) -> Response:
+    async def seed_company(realm_id: str, body: Seeding) -> Response:
         realm = _realm(world, realm_id)
-        world.fill(realm, _seeding(body))
+        world.fill(realm, body)
         return json_answer(truth.object_counts(realm))
 
 
