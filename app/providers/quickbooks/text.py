@@ -4,6 +4,8 @@ import re
 
 # C0 and C1 controls, half surrogates, and the two code points that are never characters.
 _UNSENDABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# Emoji and their like: refused as "not UTF-8" by some companies.
+_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 _UNSENDABLE_BUT_LINES = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _MARKER = re.compile(r"\[lw:[a-z2-7]{26}\]")
 
@@ -16,8 +18,13 @@ def one_line(text: str) -> str:
 
 
 def many_lines(text: str) -> str:
-    """As `one_line`, but keep line feeds; other line ends become line feeds."""
-    return _UNSENDABLE_BUT_LINES.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
+    """
+    Return a longer text, for people: with its line ends as line feeds, without emoji.
+
+    A document must not fail for a picture in a description; in a name it would be another name.
+    """
+    lines = _ASTRAL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return _UNSENDABLE_BUT_LINES.sub(" ", lines)
 
 
 def with_marker(text: str | None, marker: str, *, limit: int) -> str:
