@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -200,6 +201,10 @@ def read_fields(
             if key in ignored:
                 continue
             raise Fault.unknown_property(key, label, [*fields, *sorted(ignored)])
-        if value is not None:
+        if value == "":
+            # A text is cleared; a date or a word of a list that is empty is as good as left out.
+            with suppress(Fault):
+                read[key] = reader(value, key)
+        elif value is not None:
             read[key] = reader(value, key)
     return read
