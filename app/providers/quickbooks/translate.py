@@ -1,7 +1,7 @@
 """QuickBooks' entities → accounting records; pure."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypedDict, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -163,18 +163,7 @@ def to_tax_code(row: Row) -> TaxCode:
 def to_tax_rate(row: Row) -> TaxRate:
     """Return the tax rate in a row, with the history of its percentage, oldest first."""
     parsed = _parse(wire.TaxRate, row)
-    history = sorted(
-        (
-            EffectiveRate(
-                percent=each.rate_value,
-                starts_on=each.effective_date.date(),
-                ends_on=each.end_date.date() if each.end_date else None,
-            )
-            for each in parsed.effective_tax_rate
-            if each.rate_value is not None and each.effective_date
-        ),
-        key=lambda rate: rate.starts_on,
-    )
+    history = _history(parsed.effective_tax_rate)
     present = parsed.rate_value
     if present is None and history:
         present = history[-1].percent
@@ -183,7 +172,7 @@ def to_tax_rate(row: Row) -> TaxRate:
         name=parsed.name or "",
         percent=present,
         agency_id=_id(parsed.agency_ref),
-        history=tuple(history),
+        history=history,
         mappable=parsed.special_tax_type != "ADJUSTMENT_RATE"
         and parsed.display_type != "HideInAll",
     )
@@ -433,6 +422,23 @@ def _code_rate(detail: wire.TaxRateDetail) -> TaxCodeRate:
         basis=_BASES.get(detail.tax_type_applicable or "", "on_net"),
         order=detail.tax_order or 0,
         on_order=detail.tax_on_tax_order,
+    )
+
+
+def _history(rates: Iterable[wire.EffectiveTaxRate]) -> tuple[EffectiveRate, ...]:
+    """Return the percentages in order; one without an end ends when the next begins."""
+    dated = sorted(
+        (
+            (each.effective_date.date(), each.end_date and each.end_date.date(), each.rate_value)
+            for each in rates
+            if each.rate_value is not None and each.effective_date
+        ),
+        key=lambda entry: entry[0],
+    )
+    last_days = [starts - timedelta(days=1) for starts, _, _ in dated[1:]]
+    return tuple(
+        EffectiveRate(percent=percent, starts_on=starts, ends_on=ends or last_day)
+        for (starts, ends, percent), last_day in zip(dated, [*last_days, None], strict=False)
     )
 
 

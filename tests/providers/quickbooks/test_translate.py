@@ -174,6 +174,20 @@ class TestTaxes:
         assert [each.percent for each in rate.history] == [Decimal("21.5"), 23]
         assert rate.percent_on(date(2000, 1, 1)) == Decimal("21.5")
 
+    def test_percent_without_an_end_ends_when_the_next_begins(self) -> None:
+        rate = translate.to_tax_rate(
+            {
+                "Id": "4",
+                "EffectiveTaxRate": [
+                    {"RateValue": 5, "EffectiveDate": "2008-01-01T00:00:00-08:00"},
+                    {"RateValue": 7, "EffectiveDate": "2013-04-01T00:00:00-07:00"},
+                ],
+            }
+        )
+
+        assert rate.percent_on(date(2013, 3, 31)) == 5
+        assert rate.percent_on(date(2013, 4, 1)) == 7
+
     def test_rate_without_any_percent(self) -> None:
         assert translate.to_tax_rate({"Id": "4"}).percent is None
 
