@@ -247,7 +247,7 @@ class StoredTokens:
         if tokens is None or not await self._save(tokens, stored.generation):
             return None
         self._remember(tokens.access_token, tokens.access_expires_in)
-        log.info("tokens_refreshed", attempt=stored.generation + 1)
+        log.info("tokens_refreshed")
         return tokens.access_token
 
     async def _ask(self, owner: str, stored: _Stored, refresh_token: str) -> TokenSet | None:
