@@ -59,11 +59,36 @@ async def set_outcome(session: AsyncSession, record_id: UUID, outcome: Outcome) 
     await session.execute(update(Record).where(Record.id == record_id).values(**outcome.columns()))
 
 
-async def attach_posting(session: AsyncSession, record_id: UUID, posting_id: UUID) -> None:
-    """From now on this record shows that posting's state."""
-    await session.execute(
-        update(Record).where(Record.id == record_id).values(posting_id=posting_id)
+SHOWN = (
+    "state",
+    "action",
+    "document_type",
+    "document_id",
+    "document_number",
+    "posted_amount",
+    "posted_tax",
+    "code",
+    "cause",
+    "explanation",
+    "fixes",
+    "details",
+)
+
+
+async def attach_posting(
+    session: AsyncSession, record_id: UUID, posting_id: UUID, *, state: str
+) -> None:
+    """From now on this record shows that posting, as the records before it did."""
+    values: dict[str, Any] = {"posting_id": posting_id, "state": state}
+    earlier = await session.scalar(
+        select(Record)
+        .where(Record.posting_id == posting_id, Record.id != record_id, Record.state == state)
+        .order_by(Record.updated_at.desc())
+        .limit(1)
     )
+    if earlier is not None:
+        values |= {name: getattr(earlier, name) for name in SHOWN}
+    await session.execute(update(Record).where(Record.id == record_id).values(**values))
 
 
 async def follow_posting(session: AsyncSession, posting_id: UUID, outcome: Outcome) -> None:

@@ -19,10 +19,10 @@ from app.jobs.models import Lane
 from app.jobs.work import WorkContext
 from app.kit.db import database_now
 from app.kit.ids import new_id
-from app.ledger.desk import settle_posted
 from app.ledger.links import BookKeeper, link_to_document, lock_link, remember
 from app.ledger.models import Link, Stray
 from app.ledger.postings import open_posting
+from app.ledger.settle import settle_posted
 from app.ledger.states import LinkState, PostingState
 
 log = structlog.get_logger(__name__)

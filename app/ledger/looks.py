@@ -17,17 +17,16 @@ from app.accounting.errors import ProviderError
 from app.accounting.records import BooksDocument, Kind, Verb
 from app.jobs.work import WorkContext
 from app.kit.db import database_now
-from app.ledger.desk import (
+from app.ledger.desk import begin_sending, carry_out
+from app.ledger.models import Link, Posting
+from app.ledger.postings import hints_of, locked_posting, move, write_of
+from app.ledger.settle import (
     Intent,
     Settled,
-    begin_sending,
-    carry_out,
     in_certain_transaction,
     settle_conflict,
     settle_posted,
 )
-from app.ledger.models import Link, Posting
-from app.ledger.postings import hints_of, locked_posting, move, write_of
 from app.ledger.states import PostingState, given_up, may_repeat, next_look
 
 log = structlog.get_logger(__name__)

@@ -77,7 +77,7 @@ async def draft(
         state=PostingState.PENDING.value,
         body=write.body,
         target=write.target,
-        body_hash=hashlib.sha256(write.body).hexdigest(),
+        body_hash=body_hash(write.body),
         content_hash=content_hash,
         expected_total=write.expected_total,
         expected_tax=write.expected_tax,
@@ -161,6 +161,10 @@ async def add_attempt(session: AsyncSession, posting: Posting, *, fence: int) ->
     session.add(attempt)
     await session.flush()
     return attempt
+
+
+def body_hash(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
 
 
 def write_of(posting: Posting) -> Write:

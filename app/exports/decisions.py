@@ -1,0 +1,106 @@
+"""What an export does with one record: settle it without a call, or send one write."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from app.accounting.records import LookHints, Write
+from app.jobs.records import Outcome
+from app.kit.db import Json
+from app.ledger.models import Link
+from app.ledger.outcomes import DOCUMENT_TYPES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle:
+    """No call: the record shows this outcome."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """One write, on the link's present state."""
+
+    write: Write
+    operation: str
+    content_hash: str
+    hints: LookHints
+    currency: str | None = None
+
+
+Decision = Settle | Send
+
+
+def unchanged(link: Link, *, code: str | None = None, explanation: str | None = None) -> Settle:
+    """The books have it as billing has it."""
+    return Settle(
+        outcome=Outcome(
+            state="unchanged",
+            document_type=DOCUMENT_TYPES[link.kind],
+            document_id=link.external_id,
+            document_number=link.number,
+            posted_amount=link.total,
+            posted_tax=link.tax,
+            code=code,
+            explanation=explanation,
+        )
+    )
+
+
+def skipped(code: str, explanation: str) -> Settle:
+    """Left out by a rule, which is named."""
+    return Settle(
+        outcome=Outcome(
+            state="skipped", code=code, cause="Skipped by rule.", explanation=explanation
+        )
+    )
+
+
+def blocked(code: str, explanation: str, *fixes: str, details: Json | None = None) -> Settle:
+    """What it needs is not in the books."""
+    return Settle(
+        outcome=Outcome(
+            state="blocked",
+            code=code,
+            cause="Something this record needs is not in QuickBooks.",
+            explanation=explanation,
+            fixes=fixes,
+            details=details,
+        )
+    )
+
+
+def refused(
+    code: str, cause: str, explanation: str, *fixes: str, details: Json | None = None
+) -> Settle:
+    """Refused before any call; it comes back by itself once the cause is gone."""
+    return Settle(
+        outcome=Outcome(
+            state="rejected",
+            code=code,
+            cause=cause,
+            explanation=explanation,
+            fixes=fixes,
+            details=details,
+        )
+    )
+
+
+def linked(document_type: str, external_id: str, name: str | None, *, explanation: str) -> Settle:
+    """It was in the books already; now they belong together."""
+    return Settle(
+        outcome=Outcome(
+            state="posted",
+            action="linked",
+            document_type=document_type,
+            document_id=external_id,
+            document_number=name,
+            code="linked",
+            explanation=explanation,
+        )
+    )
+
+
+def money(amount: Decimal) -> str:
+    """Return an amount for a sentence."""
+    return f"{amount:f}"

@@ -1,0 +1,206 @@
+"""What an export knows while it works: settings, mappings, and where each item goes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounting.records import CompanyProfile, Kind, TaxModel
+from app.billing import repository as billing_rows
+from app.billing import schemas as billing
+from app.books import repository as books
+from app.connections.models import Company
+from app.exports.tax import PriceCodes, RateTarget, TaxTarget
+from app.integrations.models import Integration
+from app.integrations.schemas import IntegrationSettings
+from app.integrations.service import settings_of
+from app.ledger.links import BookKeeper, find_link
+from app.ledger.models import Link
+from app.ledger.states import LinkState
+from app.mappings import service as mappings
+
+SELLABLE = {"Service", "NonInventory", "Inventory"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemPlace:
+    """Where a charge's lines go. *source*: mapping, link, name or fallback."""
+
+    item_id: str
+    name: str | None
+    source: str
+
+
+@dataclass(slots=True, kw_only=True)
+class ExportFacts:
+    """Loaded once per slice; items found are remembered."""
+
+    integration: Integration
+    settings: IntegrationSettings
+    keeper: BookKeeper
+    profile: CompanyProfile
+    charges: Mapping[str, billing.Charge]
+    tax_codes: frozenset[str]
+    taxes: mappings.TaxMap
+    items: Mapping[str, ItemPlace]
+    roles: Mapping[str, str]
+    methods: Mapping[str, mappings.PaymentMethodTarget]
+    # How many documents of the job need each set of taxes; counted when the job was planned.
+    affected: Mapping[PriceCodes, int] = field(default_factory=dict)
+    places: dict[str, ItemPlace] = field(default_factory=dict)
+
+    @property
+    def company_id(self) -> UUID:
+        return self.keeper.company_id
+
+    @property
+    def taxed_by_code(self) -> bool:
+        """Whether each line needs a mapped tax code (every company outside the US)."""
+        return self.profile.tax_model is TaxModel.GLOBAL
+
+    def document_currency(self, currency: str) -> str | None:
+        """Return the currency to send: none where the books know only their own."""
+        return currency if self.profile.multicurrency else None
+
+    def foreign(self, currency: str) -> bool:
+        """Tell whether the books could not take this currency at all."""
+        return not self.profile.multicurrency and currency != self.profile.home_currency
+
+    def closed(self, day: date) -> bool:
+        until = self.profile.books_closed_until
+        return until is not None and day <= until
+
+    def tax_targets(self, day: date) -> dict[PriceCodes, TaxTarget]:
+        """Return what each mapped set of taxes is in the books on *day*."""
+        return {
+            key: TaxTarget(
+                tax_code_id=mapped.tax_code_id,
+                rates=tuple(
+                    RateTarget(
+                        rate_id=rate.rate_id,
+                        percent=rate.percent_on(day) or Decimal(0),
+                        price_code=rate.price_code,
+                    )
+                    for rate in mapped.rates
+                ),
+            )
+            for key, mapped in self.taxes.mapped.items()
+        }
+
+    @property
+    def first_open_day(self) -> date | None:
+        until = self.profile.books_closed_until
+        return until + timedelta(days=1) if until else None
+
+
+async def load_facts(
+    session: AsyncSession,
+    integration_id: UUID,
+    company_id: UUID,
+    profile: CompanyProfile,
+    *,
+    affected: Mapping[PriceCodes, int] | None = None,
+) -> ExportFacts:
+    """Read everything that holds for all records of a slice."""
+    integration = await session.get_one(Integration, integration_id)
+    company = await session.get_one(Company, company_id)
+    codes = await billing_rows.price_codes(session, integration_id)
+    item_map = await mappings.item_map(session, company_id)
+    return ExportFacts(
+        integration=integration,
+        settings=settings_of(integration),
+        keeper=BookKeeper(
+            organization_id=integration.organization_id,
+            company_id=company_id,
+            environment=company.environment,
+            realm_id=company.realm_id,
+            source_system=integration.source_system,
+        ),
+        profile=profile,
+        charges=codes.charges,
+        tax_codes=codes.tax_codes,
+        taxes=await mappings.tax_map(session, company_id),
+        items={
+            code: ItemPlace(item_id=item.item_id, name=item.name, source="mapping")
+            for code, item in item_map.items()
+        },
+        roles=await mappings.account_roles(session, company_id),
+        methods=await mappings.payment_methods(session, company_id),
+        affected=affected or {},
+    )
+
+
+# ------------------------------------------------------------------------------------------ items
+
+
+def item_name_of(charge: billing.Charge) -> str:
+    """Return the name under which a charge's item is looked for, and created."""
+    return charge.item_name or charge.name
+
+
+async def find_item(session: AsyncSession, facts: ExportFacts, price_code: str) -> ItemPlace | None:
+    """
+    Return where a charge's lines go: mapping, own item, exact name, else the fallback item.
+
+    None where an item would have to be created first, or the charge is unknown.
+    """
+    if place := facts.items.get(price_code) or facts.places.get(price_code):
+        return place
+    place = await _find_item(session, facts, price_code)
+    if place is not None:
+        facts.places[price_code] = place
+    return place
+
+
+async def _find_item(
+    session: AsyncSession, facts: ExportFacts, price_code: str
+) -> ItemPlace | None:
+    link = await find_link(session, facts.company_id, Kind.ITEM.value, price_code)
+    if link is not None and link.state == LinkState.LIVE.value and link.external_id:
+        return ItemPlace(item_id=link.external_id, name=link.number, source="link")
+    charge = facts.charges.get(price_code)
+    if charge is not None:
+        name = item_name_of(charge)
+        named = await _named_item(session, facts, name)
+        if named is not None:
+            return named
+    fallback = facts.settings.items.fallback_item_id
+    if fallback:
+        return ItemPlace(item_id=fallback, name=None, source="fallback")
+    return None
+
+
+async def _named_item(session: AsyncSession, facts: ExportFacts, name: str) -> ItemPlace | None:
+    found = [
+        item
+        for item in await books.items_named(session, facts.company_id, name)
+        if item.active and item.type in SELLABLE and name in {item.name, item.full_name}
+    ]
+    if len(found) == 1:
+        return ItemPlace(item_id=found[0].external_id, name=found[0].name, source="name")
+    made = await session.scalar(
+        select(Link).where(
+            Link.company_id == facts.company_id,
+            Link.kind == Kind.ITEM.value,
+            Link.number == name,
+            Link.state == LinkState.LIVE.value,
+        )
+    )
+    if made is not None and made.external_id:
+        return ItemPlace(item_id=made.external_id, name=made.number, source="name")
+    return None
+
+
+def reason_item(facts: ExportFacts, reason: str) -> str | None:
+    """Return the item of credit lines without a price code: the reason's, else the fallback."""
+    items = facts.settings.items
+    chosen = {
+        "credit_note": items.credit_item_id,
+        "house_credit": items.house_credit_item_id,
+        "write_off": items.write_off_item_id,
+    }[reason]
+    return chosen or items.fallback_item_id

@@ -1,0 +1,218 @@
+"""Payments and applications of credits: what settles which invoice, and by how much."""
+
+import hashlib
+from decimal import Decimal
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounting.records import ApplicationDraft, Kind, LookHints
+from app.billing import repository as billing_rows
+from app.billing import schemas as billing
+from app.exports.decisions import Decision, Settle, blocked, money, refused, skipped, unchanged
+from app.exports.drafts import payment_draft
+from app.exports.facts import ExportFacts
+from app.exports.sales import Refusal, customer_of, live_invoices, open_day
+from app.exports.writes import Composer
+from app.jobs.models import Record
+from app.kit.money import ZERO
+from app.ledger.identity import SEPARATOR
+from app.ledger.links import find_link
+from app.ledger.models import Link
+from app.ledger.outcomes import drifted_outcome, missing_outcome
+from app.ledger.states import LinkState
+
+
+class PaymentDecider:
+    """Decides about one payment that succeeded."""
+
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
+
+    async def __call__(
+        self, session: AsyncSession, facts: ExportFacts, link: Link, record: Record
+    ) -> Decision:
+        rows = await billing_rows.load(
+            session, facts.integration.id, Kind.PAYMENT.value, [record.billing_id]
+        )
+        row = rows[record.billing_id]
+        payment = billing_rows.parse(row)
+        assert isinstance(payment, billing.Payment)  # noqa: S101 - its kind
+        if (settled := by_state(link, row.content_hash)) is not None:
+            return settled
+        try:
+            return await self._compose(session, facts, link, payment, row.content_hash)
+        except Refusal as refusal:
+            return refusal.decision
+
+    async def _compose(
+        self,
+        session: AsyncSession,
+        facts: ExportFacts,
+        link: Link,
+        payment: billing.Payment,
+        content_hash: str,
+    ) -> Decision:
+        allocated = sum((part.amount for part in payment.allocations), ZERO)
+        if allocated > payment.amount:
+            raise Refusal(_over_allocated(payment, allocated))
+        if facts.foreign(payment.currency):
+            raise Refusal(_foreign(facts, payment))
+        customer_id = await customer_of(session, facts, payment.customer)
+        wanted = [part.invoice for part in payment.allocations]
+        invoices = await live_invoices(session, facts, wanted)
+        if missing := [billing_id for billing_id in wanted if billing_id not in invoices]:
+            raise Refusal(_invoices_missing(missing))
+        day, remark = open_day(facts, payment.payment_date)
+        method = facts.methods.get(payment.method or "")
+        draft = payment_draft(
+            payment.model_copy(update={"payment_date": day}),
+            customer_id=customer_id,
+            invoices=invoices,
+            method_id=method.payment_method_id if method else None,
+            deposit_account_id=(method.deposit_account_id if method else None)
+            or facts.settings.accounts.deposit_account_id,
+            currency=facts.document_currency(payment.currency),
+            note=f"Payment {payment.reference or payment.billing_id}{remark}",
+        )
+        hints = LookHints(customer_id=customer_id, txn_date=day, reference=draft.reference)
+        if link.state == LinkState.LIVE.value:
+            return self._composer.update(
+                link, draft, content_hash=content_hash, hints=hints, currency=payment.currency
+            )
+        return self._composer.create(
+            link, draft, content_hash=content_hash, hints=hints, currency=payment.currency
+        )
+
+
+def by_state(link: Link, content_hash: str) -> Settle | None:
+    """Return what the link's state alone decides, or None when there is something to write."""
+    if link.state == LinkState.DRIFTED.value:
+        return Settle(outcome=drifted_outcome())
+    if link.state == LinkState.MISSING.value and link.content_hash is not None:
+        return Settle(outcome=missing_outcome())
+    if link.state == LinkState.VOIDED.value:
+        return refused(
+            "voided_in_books",
+            "It is void in QuickBooks.",
+            "It was voided there, or cancelled in billing before. A void cannot be undone.",
+            "Record it as a new payment in the billing system.",
+        )
+    if link.state == LinkState.LIVE.value and link.content_hash == content_hash:
+        return unchanged(link)
+    return None
+
+
+def _over_allocated(payment: billing.Payment, allocated: Decimal) -> Settle:
+    return refused(
+        "over_allocated",
+        "The payment settles more than it is.",
+        f"Its allocations are {money(allocated)}, the payment is {money(payment.amount)}: "
+        f"{money(allocated - payment.amount)} too much.",
+        "Correct the allocations in the billing system.",
+    )
+
+
+def _foreign(facts: ExportFacts, payment: billing.Payment) -> Settle:
+    return refused(
+        "currency_not_enabled",
+        "The company in QuickBooks keeps one currency only.",
+        f"It is in {payment.currency}, the books are in {facts.profile.home_currency}.",
+        "Turn on multicurrency in QuickBooks.",
+    )
+
+
+def _invoices_missing(missing: list[str]) -> Settle:
+    return blocked(
+        "invoice_not_posted",
+        f"It settles {', '.join(missing)}, which is not in QuickBooks (yet).",
+        "Export those invoices first; if one was refused, its record says why.",
+        details={"invoices": missing},
+    )
+
+
+class ApplicationDecider:
+    """Decides about the application of one credit to one invoice: a payment of zero."""
+
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
+
+    async def __call__(
+        self, session: AsyncSession, facts: ExportFacts, link: Link, record: Record
+    ) -> Decision:
+        credit_id, _, invoice_id = record.billing_id.partition(SEPARATOR)
+        rows = await billing_rows.load(session, facts.integration.id, "credit_note", [credit_id])
+        note = billing_rows.parse(rows[credit_id])
+        assert isinstance(note, billing.CreditNote)  # noqa: S101 - its kind
+        amount = sum(
+            (part.amount for part in note.applications if part.invoice == invoice_id), ZERO
+        )
+        content_hash = _hash(note, invoice_id, amount)
+        if (settled := by_state(link, content_hash)) is not None:
+            return settled
+        if link.state == LinkState.LIVE.value:
+            return refused(
+                "application_changed",
+                "The credit is applied with another amount already.",
+                f"{note.number} was applied to {invoice_id} before with another amount.",
+                "Change the application in QuickBooks, or issue another credit note.",
+            )
+        try:
+            return await self._compose(session, facts, link, note, invoice_id, amount, content_hash)
+        except Refusal as refusal:
+            return refusal.decision
+
+    async def _compose(
+        self,
+        session: AsyncSession,
+        facts: ExportFacts,
+        link: Link,
+        note: billing.CreditNote,
+        invoice_id: str,
+        amount: Decimal,
+        content_hash: str,
+    ) -> Decision:
+        credit = await find_link(session, facts.company_id, Kind.CREDIT_MEMO.value, note.billing_id)
+        if credit is None or credit.state != LinkState.LIVE.value or not credit.external_id:
+            raise Refusal(
+                blocked(
+                    "credit_not_posted",
+                    f"The credit {note.number} is not in QuickBooks (yet).",
+                    "Look at the credit's own record in this job: it says why.",
+                )
+            )
+        invoices = await live_invoices(session, facts, [invoice_id])
+        if invoice_id not in invoices:
+            raise Refusal(_invoices_missing([invoice_id]))
+        if _applied_by_books(facts, credit):
+            raise Refusal(
+                skipped(
+                    "applied_by_quickbooks",
+                    f"QuickBooks applied {note.number} by itself (automatically apply credits is "
+                    "on there). Our own application would settle it twice.",
+                )
+            )
+        day, remark = open_day(facts, note.date)
+        draft = ApplicationDraft(
+            customer_id=await customer_of(session, facts, note.customer),
+            txn_date=day,
+            amount=amount,
+            invoice_id=invoices[invoice_id],
+            credit_memo_id=credit.external_id,
+            currency=facts.document_currency(note.currency),
+            note=f"Credit {note.number} applied{remark}",
+        )
+        hints = LookHints(customer_id=draft.customer_id, txn_date=day)
+        return self._composer.create(
+            link, draft, content_hash=content_hash, hints=hints, currency=note.currency
+        )
+
+
+def _applied_by_books(facts: ExportFacts, credit: Link) -> bool:
+    """Tell whether the credit was used up already when the books answered its creation."""
+    used_up = credit.unapplied is not None and credit.unapplied == ZERO
+    return facts.profile.auto_apply_credits and used_up and bool(credit.total)
+
+
+def _hash(note: billing.CreditNote, invoice_id: str, amount: Decimal) -> str:
+    content = f"{note.billing_id}\n{invoice_id}\n{amount.normalize():f}\n{note.date}"
+    return hashlib.sha256(content.encode()).hexdigest()

@@ -1,0 +1,304 @@
+"""What a job is about: which records, in which step, in the ledger's order of dependence."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounting.records import Kind
+from app.billing import repository as billing_rows
+from app.billing import schemas as billing
+from app.billing.arithmetic import UnreadableDocument, read_document
+from app.billing.models import BillingRecord
+from app.exports.tax import PriceCodes, price_codes_of
+from app.jobs.models import Record
+from app.jobs.work import JobView
+from app.kit.ids import new_id
+from app.ledger.identity import SEPARATOR, application_id
+from app.ledger.links import links_of
+
+PLAN = "plan"
+# The ledger's order: a step never starts while one that it needs has not ended.
+ORDER = (
+    "customers",
+    "items",
+    "payment_voids",
+    "invoice_voids",
+    "credit_voids",
+    "invoices",
+    "credit_memos",
+    "payments",
+    "applications",
+)
+RESOURCE_STEPS: Mapping[str, tuple[str, ...]] = {
+    "customers": ("customers",),
+    "items": ("items",),
+    "invoices": ("customers", "items", "invoice_voids", "invoices"),
+    "payments": ("customers", "payment_voids", "payments"),
+    "credits": ("customers", "items", "credit_voids", "credit_memos", "applications"),
+}
+
+
+def steps_for(resources: Iterable[str]) -> list[str]:
+    """Return the steps of an export: planning first, then what the resources need, in order."""
+    needed = {step for resource in resources for step in RESOURCE_STEPS.get(resource, ())}
+    return [PLAN, *(step for step in ORDER if step in needed)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """One record of a job, before it has an id."""
+
+    step: str
+    kind: str
+    billing_id: str
+    operation: str
+    number: str | None = None
+    customer: str | None = None
+    day: date | None = None
+    amount: Decimal | None = None
+    tax: Decimal | None = None
+    currency: str | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """Everything a job will do, each record once."""
+
+    records: dict[tuple[str, str, str], Planned] = field(default_factory=dict)
+    customers: set[str] = field(default_factory=set)
+    price_codes: set[str] = field(default_factory=set)
+    tax_sets: Counter[PriceCodes] = field(default_factory=Counter)
+
+    def add(self, planned: Planned) -> None:
+        key = (planned.step, planned.kind, planned.billing_id)
+        self.records.setdefault(key, planned)
+
+
+async def make_plan(session: AsyncSession, job: JobView, tax_codes: frozenset[str]) -> Plan:
+    """Select the records in range (or those of a retry), and what they need."""
+    plan = Plan()
+    if job.selection is not None:
+        await _add_selected(session, job, plan, tax_codes)
+    else:
+        await _add_in_range(session, job, plan, tax_codes)
+        if "customers" in job.resources:
+            await _add_customers(session, job, plan)
+        if "items" in job.resources:
+            codes = await billing_rows.price_codes(session, job.integration_id)
+            plan.price_codes |= {
+                code for code, charge in codes.charges.items() if charge.kind != "tax"
+            }
+    await _add_needed(session, job, plan)
+    return plan
+
+
+async def _add_in_range(
+    session: AsyncSession, job: JobView, plan: Plan, tax_codes: frozenset[str]
+) -> None:
+    kinds = {"invoices": "invoice", "payments": "payment", "credits": "credit_note"}
+    for resource, kind in kinds.items():
+        if resource not in job.resources:
+            continue
+        pages = billing_rows.in_range(
+            session, job.integration_id, kind, job.range_from, job.range_to
+        )
+        async for page in pages:
+            for row in page:
+                add_row(plan, row, tax_codes)
+                session.expunge(row)
+
+
+def add_row(plan: Plan, row: BillingRecord, tax_codes: frozenset[str]) -> None:
+    """Add one document, and note which customers, items and taxes it needs."""
+    record = billing_rows.parse(row)
+    if isinstance(record, billing.Payment):
+        cancelled = record.status == "cancelled"
+        step = "payment_voids" if cancelled else "payments"
+        plan.add(_planned(row, step, Kind.PAYMENT, "void" if cancelled else "post"))
+        if not cancelled:
+            plan.customers.add(record.customer)
+    elif isinstance(record, billing.Invoice):
+        void = record.status == "void"
+        step = "invoice_voids" if void else "invoices"
+        plan.add(_planned(row, step, Kind.INVOICE, "void" if void else "post"))
+        if not void:
+            _note_needs(plan, record, tax_codes)
+    elif isinstance(record, billing.CreditNote):
+        _add_credit(plan, row, record, tax_codes)
+
+
+def _add_credit(
+    plan: Plan, row: BillingRecord, note: billing.CreditNote, tax_codes: frozenset[str]
+) -> None:
+    if note.status == "void":
+        plan.add(_planned(row, "credit_voids", Kind.CREDIT_MEMO, "void"))
+        return
+    plan.add(_planned(row, "credit_memos", Kind.CREDIT_MEMO, "post"))
+    _note_needs(plan, note, tax_codes)
+    amounts: dict[str, Decimal] = {}
+    for part in note.applications:
+        amounts[part.invoice] = amounts.get(part.invoice, Decimal(0)) + part.amount
+    for invoice, amount in amounts.items():
+        plan.add(
+            Planned(
+                step="applications",
+                kind=Kind.APPLICATION.value,
+                billing_id=application_id(note.billing_id, invoice),
+                operation="post",
+                number=note.number,
+                customer=note.customer,
+                day=note.date,
+                amount=amount,
+                currency=note.currency,
+            )
+        )
+
+
+def _note_needs(
+    plan: Plan, document: billing.Invoice | billing.CreditNote, tax_codes: frozenset[str]
+) -> None:
+    plan.customers.add(document.customer)
+    try:
+        sums = read_document(document, tax_codes)
+    except UnreadableDocument:
+        return  # Its own record will say what is wrong.
+    plan.price_codes |= {line.price_code for line in sums.lines if line.price_code}
+    for price_codes in {price_codes_of(line) for line in sums.lines}:
+        plan.tax_sets[price_codes] += 1
+
+
+def _planned(row: BillingRecord, step: str, kind: Kind, operation: str) -> Planned:
+    return Planned(
+        step=step,
+        kind=kind.value,
+        billing_id=row.billing_id,
+        operation=operation,
+        number=row.number,
+        customer=row.customer_billing_id,
+        day=row.record_date,
+        amount=row.amount,
+        tax=row.tax,
+        currency=row.currency,
+    )
+
+
+async def _add_customers(session: AsyncSession, job: JobView, plan: Plan) -> None:
+    """Add customers created in the range, and those that changed since they were posted."""
+    in_range = billing_rows.in_range(
+        session, job.integration_id, "customer", job.range_from, job.range_to
+    )
+    async for page in in_range:
+        plan.customers |= {row.billing_id for row in page}
+    everyone = billing_rows.in_range(session, job.integration_id, "customer", None, None)
+    async for page in everyone:
+        ids = [row.billing_id for row in page]
+        links = await links_of(session, job.company_id, Kind.CUSTOMER.value, ids)
+        plan.customers |= {
+            row.billing_id
+            for row in page
+            if (link := links.get(row.billing_id)) is not None
+            and link.content_hash not in {None, row.content_hash}
+        }
+
+
+async def _add_needed(session: AsyncSession, job: JobView, plan: Plan) -> None:
+    rows = await billing_rows.load(session, job.integration_id, "customer", plan.customers)
+    for billing_id in sorted(plan.customers):
+        row = rows.get(billing_id)
+        plan.add(
+            Planned(
+                step="customers",
+                kind=Kind.CUSTOMER.value,
+                billing_id=billing_id,
+                operation="post",
+                customer=billing_id,
+                number=row.name if row else None,
+                day=row.record_date if row else None,
+            )
+        )
+    for price_code in sorted(plan.price_codes):
+        plan.add(
+            Planned(step="items", kind=Kind.ITEM.value, billing_id=price_code, operation="post")
+        )
+
+
+async def _add_selected(
+    session: AsyncSession, job: JobView, plan: Plan, tax_codes: frozenset[str]
+) -> None:
+    """Add the records that a retry names."""
+    wanted: dict[str, set[str]] = {}
+    applications: list[str] = []
+    for chosen in job.selection or ():
+        kind, billing_id = chosen["kind"], chosen["billing_id"]
+        if kind == Kind.CUSTOMER.value:
+            plan.customers.add(billing_id)
+        elif kind == Kind.ITEM.value:
+            plan.price_codes.add(billing_id)
+        elif kind == Kind.APPLICATION.value:
+            applications.append(billing_id)
+        else:
+            wanted.setdefault(_billing_kind(kind), set()).add(billing_id)
+    for kind, ids in wanted.items():
+        rows = await billing_rows.load(session, job.integration_id, kind, ids)
+        for billing_id in sorted(rows):
+            add_row(plan, rows[billing_id], tax_codes)
+    await _add_applications(session, job, plan, tax_codes, applications)
+
+
+async def _add_applications(
+    session: AsyncSession,
+    job: JobView,
+    plan: Plan,
+    tax_codes: frozenset[str],
+    applications: Sequence[str],
+) -> None:
+    credit_ids = {billing_id.partition(SEPARATOR)[0] for billing_id in applications}
+    rows = await billing_rows.load(session, job.integration_id, "credit_note", credit_ids)
+    for credit_id in sorted(rows):
+        add_row(plan, rows[credit_id], tax_codes)
+
+
+def _billing_kind(kind: str) -> str:
+    return "credit_note" if kind == Kind.CREDIT_MEMO.value else kind
+
+
+async def save_plan(
+    session: AsyncSession, job: JobView, plan: Plan, steps: Mapping[str, Any]
+) -> int:
+    """Write the plan's records, each under its step; return how many there are."""
+    forced = job.selection is not None
+    ordered = sorted(
+        (planned for planned in plan.records.values() if planned.step in steps),
+        key=lambda planned: (ORDER.index(planned.step), planned.day or date.min),
+    )
+    rows = [
+        {
+            "id": new_id(),
+            "organization_id": job.organization_id,
+            "job_id": job.id,
+            "step_id": steps[planned.step],
+            "position": position,
+            "kind": planned.kind,
+            "billing_id": planned.billing_id,
+            "operation": planned.operation,
+            "billing_number": planned.number,
+            "customer": planned.customer,
+            "record_date": planned.day,
+            "amount": planned.amount,
+            "tax": planned.tax,
+            "currency": planned.currency,
+            "state": "waiting",
+            "force": forced,
+            "fixes": [],
+        }
+        for position, planned in enumerate(ordered)
+    ]
+    for start in range(0, len(rows), 1000):
+        await session.execute(insert(Record).on_conflict_do_nothing(), rows[start : start + 1000])
+    return len(rows)

@@ -1,0 +1,308 @@
+"""
+One record through the ledger: decide on the link's present state, send at most one write, settle.
+
+Whatever a former worker, job or edit left on the link is taken up first: a link has one open
+posting at most, so overlapping jobs meet here and never write twice.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounting.errors import (
+    AccessExpired,
+    OutcomeUnknown,
+    PeriodClosed,
+    ProviderError,
+    ReconnectRequired,
+)
+from app.accounting.records import BooksDocument, Kind
+from app.exports.decisions import Send, Settle
+from app.exports.facts import ExportFacts
+from app.jobs.models import Record
+from app.jobs.records import Outcome, attach_posting, set_outcome
+from app.jobs.work import WorkContext
+from app.kit.db import CommitLost
+from app.ledger.catchup import claim_stray
+from app.ledger.desk import begin_sending, carry_out
+from app.ledger.links import AlreadyLinked, link_existing, lock_link, remember
+from app.ledger.models import Link, Posting
+from app.ledger.postings import body_hash, draft, last_posting, move, open_posting
+from app.ledger.settle import Intent, Settled, settle_posted
+from app.ledger.states import LinkState, PostingState
+
+Decide = Callable[[AsyncSession, ExportFacts, Link, Record], Awaitable[Send | Settle]]
+
+MAX_ROUNDS = 5
+# So many doubtful answers in a row and the company rests: the books are ill.
+MAX_DOUBTS = 5
+
+
+@dataclass(slots=True)
+class Lane:
+    """What one slice carries from record to record."""
+
+    context: WorkContext
+    facts: ExportFacts
+    decisions: Mapping[tuple[str, str], Mapping[str, Any]]
+    ready: bool = False
+    doubts: int = 0
+    renewed: bool = False
+    found: dict[UUID, BooksDocument | None] = field(default_factory=dict)
+
+
+class NeedsSlot(Exception):
+    """A write is due and no call is admitted yet; the transaction is left without a trace."""
+
+
+class NeedsDocument(Exception):
+    """The books must be read before this record can be decided."""
+
+    def __init__(self, kind: Kind, external_id: str, record_id: UUID) -> None:
+        super().__init__()
+        self.kind, self.external_id, self.record_id = kind, external_id, record_id
+
+
+async def process(lane: Lane, record: Record, decide: Decide) -> None:
+    """
+    Bring one record to its end for now.
+
+    Raises:
+        ProviderError: Something outside the record stops the whole company.
+    """
+    retried = False
+    for _ in range(MAX_ROUNDS):
+        intent = await _intend(lane, record, decide)
+        if intent is None:
+            return
+        lane.ready = False
+        settled = await carry_out(lane.context, intent)
+        if settled.again and not retried:
+            retried = True
+            continue
+        if await _through(lane, settled):
+            return
+
+
+async def _through(lane: Lane, settled: Settled) -> bool:
+    """Return whether the record is through; stop the company where the cause is outside it."""
+    error = settled.error
+    if settled.state is PostingState.UNKNOWN:
+        lane.doubts += 1
+        if lane.doubts >= MAX_DOUBTS:
+            raise error or OutcomeUnknown()
+        return True
+    lane.doubts = 0
+    if isinstance(error, AccessExpired) and not lane.renewed:
+        lane.renewed = True
+        await lane.context.provider.renew_access()
+        return False
+    lane.renewed = False
+    if settled.state in {PostingState.PENDING, PostingState.PARKED}:
+        return _stopped(error)
+    return True
+
+
+def _stopped(error: ProviderError | None) -> bool:
+    if error is None or isinstance(error, PeriodClosed):
+        return True
+    if isinstance(error, AccessExpired):
+        raise ReconnectRequired(error.fault, "QuickBooks refuses the token, and its renewal too")
+    raise error
+
+
+async def _intend(lane: Lane, record: Record, decide: Decide) -> Intent | None:
+    """Decide and, if a write is due, commit the intention to send it."""
+    while True:
+        intent: Intent | None = None
+        try:
+            async with lane.context.certain_transaction() as session:
+                intent = await _decide(session, lane, record, decide)
+        except NeedsSlot:
+            await lane.context.provider.ready()
+            lane.ready = True
+        except NeedsDocument as wanted:
+            document = await lane.context.provider.read(wanted.kind, wanted.external_id)
+            lane.found[wanted.record_id] = document
+        except CommitLost:
+            continue
+        else:
+            return intent
+
+
+async def _decide(
+    session: AsyncSession, lane: Lane, record: Record, decide: Decide
+) -> Intent | None:
+    link = await lock_link(session, lane.facts.keeper, record.kind, record.billing_id)
+    chosen = lane.decisions.get((record.kind, record.billing_id), {})
+    posting = await open_posting(session, link.id)
+    if chosen.get("decision"):
+        posting = await _apply_decision(session, lane, record, link, posting, chosen)
+    if posting is not None:
+        return await _take_up(session, lane, record, posting)
+    await _meet_stray(session, lane, record, link)
+    decision = await decide(session, lane.facts, link, record)
+    if isinstance(decision, Settle):
+        await set_outcome(session, record.id, decision.outcome)
+        return None
+    return await _send(session, lane, record, link, decision)
+
+
+async def _take_up(
+    session: AsyncSession, lane: Lane, record: Record, posting: Posting
+) -> Intent | None:
+    """Go on with what is open on the link; the record shows that posting from now on."""
+    await attach_posting(session, record.id, posting.id, state=posting.state)
+    state = PostingState(posting.state)
+    if state in {PostingState.PENDING, PostingState.PARKED}:
+        if not lane.ready:
+            raise NeedsSlot
+        if state is PostingState.PARKED:
+            await move(
+                session,
+                posting,
+                PostingState.PENDING,
+                cause="taken_up",
+                actor=lane.context.worker,
+                fence=lane.context.fence,
+            )
+        return await begin_sending(session, lane.context, posting)
+    return None
+
+
+async def _send(
+    session: AsyncSession, lane: Lane, record: Record, link: Link, decision: Send
+) -> Intent | None:
+    last = await last_posting(session, link.id)
+    if last is not None and not record.force and _refused_before(last, decision):
+        await attach_posting(session, record.id, last.id, state=last.state)
+        return None
+    if not lane.ready:
+        raise NeedsSlot
+    posting = await draft(
+        session,
+        lane.facts.keeper,
+        link,
+        decision.write,
+        operation=decision.operation,
+        content_hash=decision.content_hash,
+        hints=decision.hints,
+        currency=decision.currency,
+        actor=lane.context.worker,
+    )
+    await attach_posting(session, record.id, posting.id, state=posting.state)
+    return await begin_sending(session, lane.context, posting)
+
+
+def _refused_before(last: Posting, decision: Send) -> bool:
+    """Tell whether exactly this was refused already; only a change makes it worth a call."""
+    return (
+        last.state == PostingState.REJECTED.value
+        and last.operation == decision.operation
+        and last.body_hash == body_hash(decision.write.body)
+    )
+
+
+# ---------------------------------------------------------------- strays and persons' decisions
+
+
+async def _meet_stray(session: AsyncSession, lane: Lane, record: Record, link: Link) -> None:
+    """Adopt a document that was found in the books before its record was known (again)."""
+    if record.id in lane.found:
+        document = lane.found.pop(record.id)
+        stray = await claim_stray(session, link)
+        if stray is not None and document is not None:
+            remember(link, document)
+            await session.flush()
+        return
+    stray = await claim_stray(session, link)
+    if stray is not None:
+        raise NeedsDocument(Kind(stray.kind), stray.external_id, record.id)
+
+
+async def _apply_decision(
+    session: AsyncSession,
+    lane: Lane,
+    record: Record,
+    link: Link,
+    posting: Posting | None,
+    chosen: Mapping[str, Any],
+) -> Posting | None:
+    """Carry out what a person decided for this record; return the posting still open, if any."""
+    actor, decision = f"person:{chosen.get('by')}", chosen["decision"]
+    if decision == "adopt":
+        await _adopt(session, lane, record, link, posting, str(chosen["external_id"]), actor)
+        return None
+    if decision == "post_again":
+        if posting is not None and posting.state == PostingState.CONFLICT.value:
+            await move(session, posting, PostingState.CANCELLED, cause="post_again", actor=actor)
+            posting = None
+        if posting is None and link.state in {LinkState.MISSING.value, LinkState.LIVE.value}:
+            await _only_if_gone(session, lane, record, link)
+        return posting
+    if decision == "overwrite" and link.state == LinkState.DRIFTED.value:
+        document = _wanted(lane, record, link.kind, link.external_id or "")
+        if document is None:
+            link.state = LinkState.MISSING.value
+        else:
+            kept = link.content_hash
+            remember(link, document)
+            link.content_hash = None if kept else kept
+    await session.flush()
+    return posting
+
+
+def _wanted(lane: Lane, record: Record, kind: str, external_id: str) -> BooksDocument | None:
+    """Return the document as the books have it now, asking for it first if need be."""
+    if record.id not in lane.found:
+        raise NeedsDocument(Kind(kind), external_id, record.id)
+    return lane.found[record.id]
+
+
+async def _only_if_gone(session: AsyncSession, lane: Lane, record: Record, link: Link) -> None:
+    """Forget the document of a link, provided the books have it no more."""
+    document = _wanted(lane, record, link.kind, link.external_id or "")
+    if document is None:
+        link.state, link.content_hash = LinkState.MISSING.value, None
+    else:
+        remember(link, document)
+    await session.flush()
+
+
+async def _adopt(
+    session: AsyncSession,
+    lane: Lane,
+    record: Record,
+    link: Link,
+    posting: Posting | None,
+    external_id: str,
+    actor: str,
+) -> None:
+    document = _wanted(lane, record, link.kind, external_id)
+    if document is None:
+        return
+    if posting is not None and posting.state == PostingState.CONFLICT.value:
+        await settle_posted(session, lane.context, posting, link, document, cause=f"adopt:{actor}")
+        return
+    try:
+        await link_existing(
+            session, lane.facts.keeper, link.kind, link.billing_id, external_id=external_id
+        )
+    except AlreadyLinked as taken:
+        await set_outcome(session, record.id, _taken(taken.link))
+        return
+    remember(link, document)
+    await session.flush()
+
+
+def _taken(link: Link) -> Outcome:
+    return Outcome(
+        state="rejected",
+        code="document_of_another",
+        cause="The document in QuickBooks belongs to another billing record.",
+        explanation=f"It belongs to {link.billing_id}.",
+        fixes=("Choose another document.",),
+    )

@@ -1,0 +1,497 @@
+"""Invoices and credit memos: the same lines, taxes and refusals; their edits and removals."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounting.records import Kind, LookHints, SalesDraft, TaxModel, TaxTreatment, Verb
+from app.billing import repository as billing_rows
+from app.billing import schemas as billing
+from app.billing.arithmetic import DocumentSums, UnreadableDocument, read_document
+from app.billing.models import BillingRecord
+from app.exports.decisions import Decision, Settle, blocked, money, refused, skipped, unchanged
+from app.exports.drafts import MAX_NUMBER, SalesHeader, sales_draft, too_long
+from app.exports.facts import ExportFacts, find_item, reason_item
+from app.exports.tax import TaxLayout, UnmappedTaxes, lay_out, untaxed_layout
+from app.exports.writes import Composer
+from app.jobs.models import Record
+from app.kit.money import ZERO
+from app.ledger.links import find_link, links_of
+from app.ledger.models import Link
+from app.ledger.outcomes import drifted_outcome, missing_outcome
+from app.ledger.states import LinkState
+
+SalesRecord = billing.Invoice | billing.CreditNote
+
+
+class Refusal(Exception):
+    """The document cannot go out; carries what its record shows."""
+
+    def __init__(self, decision: Settle) -> None:
+        super().__init__()
+        self.decision = decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """A document ready to be written."""
+
+    draft: SalesDraft
+    hints: LookHints
+    content_hash: str
+
+
+class SalesDecider:
+    """Decides about one invoice or credit note that should stand in the books."""
+
+    def __init__(self, composer: Composer, kind: Kind) -> None:
+        self._composer = composer
+        self._kind = kind
+
+    async def __call__(
+        self, session: AsyncSession, facts: ExportFacts, link: Link, record: Record
+    ) -> Decision:
+        row = await _billing_row(session, facts, record)
+        document = billing_rows.parse(row)
+        assert isinstance(document, billing.Invoice | billing.CreditNote)  # noqa: S101 - its kind
+        if (settled := _by_state(link, row)) is not None:
+            return settled
+        try:
+            if self._is_new(link):
+                composed = await self._compose(session, facts, document, row)
+                return self._composer.create(
+                    link,
+                    composed.draft,
+                    content_hash=composed.content_hash,
+                    hints=composed.hints,
+                    currency=document.currency,
+                )
+            await self._may_edit(session, facts, link, document)
+            composed = await self._compose(session, facts, document, row)
+        except Refusal as refusal:
+            return refusal.decision
+        # Where the company numbers by itself, an edit must not carry another number.
+        draft = composed.draft
+        if not facts.profile.custom_numbers:
+            draft = replace(draft, number=None)
+        return self._composer.update(
+            link,
+            draft,
+            content_hash=composed.content_hash,
+            hints=composed.hints,
+            currency=document.currency,
+        )
+
+    @staticmethod
+    def _is_new(link: Link) -> bool:
+        missing = link.state == LinkState.MISSING.value and link.content_hash is None
+        return missing or link.state == LinkState.ABSENT.value
+
+    async def _may_edit(
+        self, session: AsyncSession, facts: ExportFacts, link: Link, document: SalesRecord
+    ) -> None:
+        """Let an edit pass while the document is open; what is settled already stays."""
+        if isinstance(document, billing.CreditNote):
+            applied = await applications_of(session, facts, document.billing_id)
+            if applied:
+                raise Refusal(_applied_credit(document, applied))
+            return
+        paid = await paid_on(session, facts, document.billing_id)
+        total = sum(paid.values(), ZERO)
+        if paid and (link.unapplied == ZERO or document.total < total):
+            raise Refusal(_paid_invoice(document, paid, total))
+
+    async def _compose(
+        self,
+        session: AsyncSession,
+        facts: ExportFacts,
+        document: SalesRecord,
+        row: BillingRecord,
+    ) -> Composed:
+        sums = _sums(facts, document)
+        _check_header(facts, document, sums)
+        customer_id = await customer_of(session, facts, document.customer)
+        items = await self._items(session, facts, document, sums)
+        layout = _layout(facts, document, sums)
+        day, note = _day_and_note(facts, document, self._kind)
+        header = SalesHeader(
+            kind=self._kind,
+            number=document.number if facts.settings.documents.send_number else None,
+            customer_id=customer_id,
+            txn_date=day,
+            due_date=document.due_date if isinstance(document, billing.Invoice) else None,
+            currency=facts.document_currency(document.currency),
+            exchange_rate=document.exchange_rate if facts.profile.multicurrency else None,
+            note=note,
+        )
+        kept = facts.profile.custom_numbers and facts.settings.documents.send_number
+        hints = LookHints(
+            number=document.number if kept else None, customer_id=customer_id, txn_date=day
+        )
+        return Composed(
+            draft=sales_draft(header, sums, layout, items),
+            hints=hints,
+            content_hash=row.content_hash,
+        )
+
+    async def _items(
+        self,
+        session: AsyncSession,
+        facts: ExportFacts,
+        document: SalesRecord,
+        sums: DocumentSums,
+    ) -> dict[str | None, str]:
+        items: dict[str | None, str] = {}
+        missing: list[str] = []
+        for code in dict.fromkeys(line.price_code for line in sums.lines):
+            if code is None:
+                assert isinstance(document, billing.CreditNote)  # noqa: S101 - invoices need one
+                items[None] = _reason_item(facts, document)
+                continue
+            place = await find_item(session, facts, code)
+            if place is None:
+                missing.append(code)
+            else:
+                items[code] = place.item_id
+        if missing:
+            raise Refusal(
+                refused(
+                    "unknown_item",
+                    "There is no item in QuickBooks for a line.",
+                    f"No item was found for the price codes {', '.join(missing)}.",
+                    "Map these price codes to items, push their charges, or set a fallback item.",
+                    details={"price_codes": missing},
+                )
+            )
+        return items
+
+
+# ------------------------------------------------------------------------ what the record says
+
+
+async def _billing_row(session: AsyncSession, facts: ExportFacts, record: Record) -> BillingRecord:
+    kind = "credit_note" if record.kind == Kind.CREDIT_MEMO.value else record.kind
+    rows = await billing_rows.load(session, facts.integration.id, kind, [record.billing_id])
+    return rows[record.billing_id]
+
+
+def _by_state(link: Link, row: BillingRecord) -> Settle | None:
+    """Return what the link's state alone decides, or None when there is something to write."""
+    if link.state == LinkState.DRIFTED.value:
+        return Settle(outcome=drifted_outcome())
+    if link.state == LinkState.MISSING.value and link.content_hash is not None:
+        return Settle(outcome=missing_outcome())
+    if link.state == LinkState.VOIDED.value:
+        return refused(
+            "voided_in_books",
+            "The document is void in QuickBooks.",
+            "It was voided there (or here, and is open in billing again). A void cannot be undone.",
+            "Bill it under a new record, or void it in the billing system too.",
+        )
+    if link.state == LinkState.LIVE.value and link.content_hash == row.content_hash:
+        return unchanged(link)
+    return None
+
+
+def _sums(facts: ExportFacts, document: SalesRecord) -> DocumentSums:
+    try:
+        return read_document(document, facts.tax_codes)
+    except UnreadableDocument as wrong:
+        raise Refusal(
+            refused(
+                wrong.code,
+                "The document does not add up.",
+                wrong.detail,
+                "Correct it in the billing system and push it again.",
+                details={"pointer": wrong.pointer},
+            )
+        ) from wrong
+
+
+def _check_header(facts: ExportFacts, document: SalesRecord, sums: DocumentSums) -> None:
+    if sums.gross < 0:
+        raise Refusal(
+            refused(
+                "negative_document",
+                "The total is negative.",
+                f"The total is {money(sums.gross)}; QuickBooks takes no negative document.",
+                "Bill it as a credit note.",
+            )
+        )
+    if sums.gross == 0 and not any(line.net for line in sums.lines):
+        raise Refusal(skipped("zero_document", "It bills nothing, so there is nothing to post."))
+    if long := too_long("number", document.number, MAX_NUMBER):
+        raise Refusal(
+            refused(
+                "too_long",
+                "The number is too long for QuickBooks.",
+                f"{document.number} has {long.length} characters; QuickBooks takes {long.limit}.",
+                "Use shorter numbers in the billing system.",
+                details={"field": "number", "limit": long.limit, "length": long.length},
+            )
+        )
+    if facts.foreign(document.currency):
+        raise Refusal(
+            refused(
+                "currency_not_enabled",
+                "The company in QuickBooks keeps one currency only.",
+                f"It is billed in {document.currency}, the books are in "
+                f"{facts.profile.home_currency}.",
+                "Turn on multicurrency in QuickBooks, or bill in the home currency.",
+            )
+        )
+
+
+async def customer_of(session: AsyncSession, facts: ExportFacts, billing_id: str) -> str:
+    """
+    Return the customer's id in the books.
+
+    Raises:
+        Refusal: It is not in the books; the record is blocked by it.
+    """
+    link = await find_link(session, facts.company_id, Kind.CUSTOMER.value, billing_id)
+    if link is None or link.state != LinkState.LIVE.value or not link.external_id:
+        raise Refusal(
+            blocked(
+                "customer_not_posted",
+                f"The customer {billing_id!r} is not in QuickBooks (yet).",
+                "Look at the customer's own record in this job: it says why.",
+                details={"customer": billing_id},
+            )
+        )
+    return link.external_id
+
+
+def _reason_item(facts: ExportFacts, note: billing.CreditNote) -> str:
+    item_id = reason_item(facts, note.reason)
+    if item_id is None:
+        raise Refusal(
+            refused(
+                "no_credit_item",
+                "There is no item for a credit line.",
+                f"A line has no price code, and no item is set for the reason {note.reason!r}.",
+                "Set the item of this reason (or a fallback item) in the settings.",
+            )
+        )
+    return item_id
+
+
+# --------------------------------------------------------------------------------- taxes, dates
+
+
+def _layout(facts: ExportFacts, document: SalesRecord, sums: DocumentSums) -> TaxLayout:
+    if not facts.taxed_by_code:
+        return _us_layout(facts, sums)
+    targets = facts.tax_targets(_date_of(document))
+    try:
+        return lay_out(sums, targets, inclusive=document.prices_include_tax)
+    except UnmappedTaxes as unmapped:
+        raise Refusal(_unmapped(facts, unmapped)) from unmapped
+
+
+def _us_layout(facts: ExportFacts, sums: DocumentSums) -> TaxLayout:
+    if sums.tax != 0:
+        raise Refusal(
+            refused(
+                "not_available_yet",
+                "Taxed documents of US companies cannot be exported yet.",
+                f"This company's sales tax model is {facts.profile.tax_model.value}.",
+                "Export untaxed documents only, until this is available.",
+            )
+        )
+    code = None if facts.profile.tax_model is TaxModel.US_NONE else "NON"
+    return untaxed_layout(sums, code=code, treatment=TaxTreatment.UNSTATED)
+
+
+def said(price_codes: frozenset[str]) -> str:
+    """Return a set of price codes for a sentence."""
+    return " + ".join(sorted(price_codes)) if price_codes else "untaxed"
+
+
+def _unmapped(facts: ExportFacts, unmapped: UnmappedTaxes) -> Settle:
+    reasons = [facts.taxes.why_not(price_codes) for price_codes in unmapped.sets]
+    return refused(
+        "unmapped_tax",
+        "A tax is not mapped to a tax code of QuickBooks.",
+        " ".join(reason for reason in reasons if reason),
+        "Confirm the mapping of these price codes under tax mappings, and export again.",
+        "If the tax code is new in QuickBooks, import taxes first.",
+        details={
+            "price_codes": [sorted(price_codes) for price_codes in unmapped.sets],
+            "documents_affected": max(
+                (facts.affected.get(price_codes, 1) for price_codes in unmapped.sets), default=1
+            ),
+        },
+    )
+
+
+def _date_of(document: SalesRecord) -> date:
+    return document.invoice_date if isinstance(document, billing.Invoice) else document.date
+
+
+WORDS = {Kind.INVOICE: "Invoice", Kind.CREDIT_MEMO: "Credit note"}
+
+
+def _day_and_note(facts: ExportFacts, document: SalesRecord, kind: Kind) -> tuple[date, str]:
+    day = _date_of(document)
+    prefix = facts.settings.documents.memo_prefix
+    note = f"{prefix + ' ' if prefix else ''}{WORDS[kind]} {document.number}"
+    moved, remark = open_day(facts, day)
+    return moved, note + remark
+
+
+def open_day(facts: ExportFacts, day: date) -> tuple[date, str]:
+    """
+    Return the day to post on, and what the memo says when it is another one.
+
+    Raises:
+        Refusal: The books are closed for that day, and the policy is to refuse.
+    """
+    if not facts.closed(day):
+        return day, ""
+    if facts.settings.closed_books == "first_open_day" and facts.first_open_day:
+        return facts.first_open_day, f" (dated {day.isoformat()}, period closed)"
+    raise Refusal(
+        refused(
+            "closed_books",
+            "The books are closed for this date.",
+            f"QuickBooks is closed up to {facts.profile.books_closed_until}; this is dated {day}.",
+            "Move the closing date in QuickBooks, or set the policy first_open_day.",
+        )
+    )
+
+
+# ----------------------------------------------------------------------- edits of what is settled
+
+
+async def paid_on(
+    session: AsyncSession, facts: ExportFacts, invoice_id: str
+) -> Mapping[str, Decimal]:
+    """Return what posted payments and credits settle of an invoice, by their billing id."""
+    invoice = await find_link(session, facts.company_id, Kind.INVOICE.value, invoice_id)
+    if invoice is None or invoice.external_id is None:
+        return {}
+    rows = await session.scalars(
+        select(Link).where(
+            Link.company_id == facts.company_id,
+            Link.kind.in_([Kind.PAYMENT.value, Kind.APPLICATION.value]),
+            Link.state == LinkState.LIVE.value,
+            Link.details["applied"].contains(
+                [{"kind": Kind.INVOICE.value, "external_id": invoice.external_id}]
+            ),
+        )
+    )
+    paid: dict[str, Decimal] = {}
+    for link in rows:
+        for part in (link.details or {}).get("applied", []):
+            if part["external_id"] == invoice.external_id and part["kind"] == Kind.INVOICE.value:
+                paid[link.billing_id] = paid.get(link.billing_id, ZERO) + Decimal(part["amount"])
+    return paid
+
+
+async def applications_of(session: AsyncSession, facts: ExportFacts, credit_id: str) -> list[str]:
+    """Return the invoices to which a credit is applied in the books."""
+    prefix = f"{credit_id}\x1f"
+    rows = await session.scalars(
+        select(Link.billing_id).where(
+            Link.company_id == facts.company_id,
+            Link.kind == Kind.APPLICATION.value,
+            Link.state == LinkState.LIVE.value,
+            Link.billing_id.startswith(prefix, autoescape=True),
+        )
+    )
+    return [billing_id.removeprefix(prefix) for billing_id in rows]
+
+
+def _paid_invoice(invoice: billing.Invoice, paid: Mapping[str, Decimal], total: Decimal) -> Settle:
+    return refused(
+        "invoice_settled",
+        "The invoice is settled, so it is not changed.",
+        f"{money(total)} are applied to it by {', '.join(_plain(name) for name in sorted(paid))}.",
+        "Cancel the payment in the billing system first; the edit goes out with the next export.",
+        "Or correct the difference by a credit note or another invoice.",
+        details={"settled_by": {_plain(name): str(amount) for name, amount in paid.items()}},
+    )
+
+
+def _plain(billing_id: str) -> str:
+    return billing_id.replace("\x1f", " → ")
+
+
+def _applied_credit(note: billing.CreditNote, invoices: list[str]) -> Settle:
+    return refused(
+        "credit_applied",
+        "The credit is applied, so it is not changed.",
+        f"{note.number} is applied to {', '.join(sorted(invoices))}.",
+        "Remove its applications in the billing system first.",
+        details={"applied_to": sorted(invoices)},
+    )
+
+
+# ----------------------------------------------------------------------------------- removals
+
+
+class RemovalDecider:
+    """Decides about a void invoice or credit note, or a cancelled payment."""
+
+    def __init__(self, composer: Composer, kind: Kind, verb: Verb) -> None:
+        self._composer = composer
+        self._kind = kind
+        self._verb = verb
+
+    async def __call__(
+        self, session: AsyncSession, facts: ExportFacts, link: Link, record: Record
+    ) -> Decision:
+        if link.state in {LinkState.ABSENT.value, LinkState.MISSING.value}:
+            return skipped("never_posted", "It does not stand in the books, so nothing is voided.")
+        if link.state == LinkState.VOIDED.value:
+            return unchanged(link)
+        if link.state == LinkState.DRIFTED.value:
+            return Settle(outcome=drifted_outcome())
+        if cascade := await self._cascade(session, facts, record):
+            return cascade
+        if link.total is not None and record.record_date and facts.closed(record.record_date):
+            return refused(
+                "closed_books",
+                "The books are closed for this date.",
+                "A document of a closed period cannot be voided.",
+                "Move the closing date in QuickBooks, or correct it by a credit note.",
+            )
+        return self._composer.remove(link, self._verb, content_hash="void")
+
+    async def _cascade(
+        self, session: AsyncSession, facts: ExportFacts, record: Record
+    ) -> Settle | None:
+        """Return the refusal that shows what a void would tear apart, if it would."""
+        if self._kind is Kind.INVOICE:
+            settled = sorted(await paid_on(session, facts, record.billing_id))
+        elif self._kind is Kind.CREDIT_MEMO:
+            settled = sorted(await applications_of(session, facts, record.billing_id))
+        else:
+            return None
+        if not settled:
+            return None
+        names = [_plain(name) for name in settled]
+        return refused(
+            "settled_by_others",
+            "Payments or credits are applied to it.",
+            f"Voiding it would leave {', '.join(names)} unapplied.",
+            "Cancel these in the billing system first; the void goes out with the next export.",
+            details={"settled_by": names},
+        )
+
+
+async def live_invoices(
+    session: AsyncSession, facts: ExportFacts, billing_ids: list[str]
+) -> dict[str, str]:
+    """Return the ids in the books of those invoices that stand there."""
+    links = await links_of(session, facts.company_id, Kind.INVOICE.value, billing_ids)
+    return {
+        billing_id: link.external_id
+        for billing_id, link in links.items()
+        if link.external_id and link.state in {LinkState.LIVE.value, LinkState.DRIFTED.value}
+    }

@@ -1,0 +1,207 @@
+"""Exports: the work of a job, slice by slice."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounting.records import Kind, Verb
+from app.billing import repository as billing_rows
+from app.billing.models import BillingRecord
+from app.connections.models import Company
+from app.exports.customers import CustomerDecider
+from app.exports.facts import load_facts
+from app.exports.items import ItemDecider
+from app.exports.payments import ApplicationDecider, PaymentDecider
+from app.exports.plan import PLAN, make_plan, save_plan, steps_for
+from app.exports.process import Decide, Lane, process
+from app.exports.sales import RemovalDecider, SalesDecider
+from app.exports.tax import PriceCodes
+from app.exports.writes import Composer
+from app.integrations.models import Integration
+from app.jobs.models import Record, Step
+from app.jobs.repository import save_cursor
+from app.jobs.work import JobView, StepView, WorkContext
+from app.ledger.identity import application_id
+from app.ledger.links import BookKeeper
+
+RESOURCES = frozenset({"customers", "items", "invoices", "payments", "credits"})
+PAGE = 200
+# A record that still is one of these when its turn comes has something to be done.
+TO_DO = ("waiting", "pending", "parked")
+
+
+class ExportWork:
+    """Billing → company (implements `app.jobs.work.Work`)."""
+
+    resources = RESOURCES
+
+    def steps(self, resources: Sequence[str]) -> list[str]:
+        return steps_for(resources)
+
+    def operation_type(self, resources: Sequence[str]) -> str:
+        names = [resource.replace("_", " ").title() for resource in resources]
+        return f"Export {', '.join(names)}"
+
+    async def run(self, context: WorkContext, job: JobView, step: StepView) -> bool:
+        """Plan the job, or bring the step's records one by one to their end for now."""
+        if step.name == PLAN:
+            await self._plan(context, job, step)
+            return True
+        return await self._work_off(context, job, step)
+
+    async def _plan(self, context: WorkContext, job: JobView, step: StepView) -> None:
+        async with context.transaction() as session:
+            codes = await billing_rows.price_codes(session, job.integration_id)
+            plan = await make_plan(session, job, codes.tax_codes)
+            steps = await _step_ids(session, job.id)
+            await save_plan(session, job, plan, steps)
+            affected = [
+                {"price_codes": sorted(price_codes), "documents": number}
+                for price_codes, number in plan.tax_sets.items()
+            ]
+            await save_cursor(session, step.id, cursor={"tax_sets": affected})
+
+    async def _work_off(self, context: WorkContext, job: JobView, step: StepView) -> bool:
+        async with context.transaction() as session:
+            facts = await load_facts(
+                session,
+                job.integration_id,
+                job.company_id,
+                context.profile,
+                affected=await _affected(session, job.id),
+            )
+            session.expunge_all()
+        lane = Lane(context=context, facts=facts, decisions=_decisions(job))
+        decide = deciders(Composer(context.provider))[step.name]
+        position = int(step.cursor.get("position", -1))
+        while records := await _next_records(context, step.id, position):
+            for record in records:
+                if context.give_way():
+                    return False
+                await process(lane, record, decide)
+                position = record.position
+            async with context.transaction() as session:
+                await save_cursor(session, step.id, cursor={"position": position})
+        return True
+
+
+def deciders(composer: Composer) -> dict[str, Decide]:
+    """Return who decides about the records of each step."""
+    return {
+        "customers": CustomerDecider(composer),
+        "items": ItemDecider(composer),
+        "payment_voids": RemovalDecider(composer, Kind.PAYMENT, Verb.VOID),
+        "invoice_voids": RemovalDecider(composer, Kind.INVOICE, Verb.VOID),
+        "credit_voids": RemovalDecider(composer, Kind.CREDIT_MEMO, Verb.DELETE),
+        "invoices": SalesDecider(composer, Kind.INVOICE),
+        "credit_memos": SalesDecider(composer, Kind.CREDIT_MEMO),
+        "payments": PaymentDecider(composer),
+        "applications": ApplicationDecider(composer),
+    }
+
+
+async def _step_ids(session: AsyncSession, job_id: UUID) -> dict[str, UUID]:
+    rows = await session.execute(select(Step.name, Step.id).where(Step.job_id == job_id))
+    return dict(rows.tuples().all())
+
+
+async def _affected(session: AsyncSession, job_id: UUID) -> dict[PriceCodes, int]:
+    """Return how many of the job's documents need each set of taxes."""
+    cursor = await session.scalar(
+        select(Step.cursor).where(Step.job_id == job_id, Step.name == PLAN)
+    )
+    return {
+        frozenset(entry["price_codes"]): entry["documents"]
+        for entry in (cursor or {}).get("tax_sets", [])
+    }
+
+
+async def _next_records(context: WorkContext, step_id: UUID, position: int) -> Sequence[Record]:
+    """Return the step's next records to do; what was done already is passed over."""
+    async with context.transaction() as session:
+        rows = await session.scalars(
+            select(Record)
+            .where(
+                Record.step_id == step_id,
+                Record.position > position,
+                Record.state.in_(TO_DO),
+            )
+            .order_by(Record.position)
+            .limit(PAGE)
+        )
+        records = rows.all()
+        session.expunge_all()
+    return records
+
+
+def _decisions(job: JobView) -> dict[tuple[str, str], Mapping[str, Any]]:
+    return {
+        (chosen["kind"], chosen["billing_id"]): chosen
+        for chosen in job.selection or ()
+        if chosen.get("decision")
+    }
+
+
+# ------------------------------------------------------------------------- for the catch-up read
+
+
+class MarkerPlacer:
+    """Finds the billing record whose document carries a marker; hashes each kind once."""
+
+    def __init__(self, keeper: BookKeeper, integration_id: UUID) -> None:
+        self._keeper = keeper
+        self._integration_id = integration_id
+        self._known: dict[str, dict[str, str]] = {}
+
+    async def __call__(
+        self, session: AsyncSession, kind: str, marker: str
+    ) -> tuple[str, str] | None:
+        if kind not in self._known:
+            self._known[kind] = await self._markers(session, kind)
+        billing_id = self._known[kind].get(marker)
+        return (kind, billing_id) if billing_id is not None else None
+
+    async def _markers(self, session: AsyncSession, kind: str) -> dict[str, str]:
+        stored = {
+            Kind.CREDIT_MEMO.value: "credit_note",
+            Kind.APPLICATION.value: "credit_note",
+        }.get(kind, kind)
+        rows = await session.execute(
+            select(BillingRecord.billing_id, BillingRecord.body["applications"]).where(
+                BillingRecord.integration_id == self._integration_id,
+                BillingRecord.kind == stored,
+            )
+        )
+        ids: list[str] = []
+        for billing_id, applications in rows:
+            if kind == Kind.APPLICATION.value:
+                parts = applications or []
+                ids.extend(application_id(billing_id, part["invoice"]) for part in parts)
+            else:
+                ids.append(billing_id)
+        return {self._keeper.identity(kind, id_).marker: id_ for id_ in ids}
+
+
+async def keeper_and_placer(
+    session: AsyncSession, company_id: UUID
+) -> tuple[BookKeeper, MarkerPlacer] | None:
+    """Return what the catch-up read of a company needs; None without a live integration."""
+    integration = await session.scalar(
+        select(Integration).where(
+            Integration.company_id == company_id, Integration.deleted_at.is_(None)
+        )
+    )
+    if integration is None:
+        return None
+    company = await session.get_one(Company, company_id)
+    keeper = BookKeeper(
+        organization_id=integration.organization_id,
+        company_id=company_id,
+        environment=company.environment,
+        realm_id=company.realm_id,
+        source_system=integration.source_system,
+    )
+    return keeper, MarkerPlacer(keeper, integration.id)
