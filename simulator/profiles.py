@@ -7,7 +7,7 @@ the books behave where the reference leaves it open (`Rules`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -230,5 +230,153 @@ CA = Profile(
     ),
 )
 
-PROFILES: dict[str, Profile] = {CA.name: CA}
+_HMRC = "HM Revenue & Customs"
+
+
+def _vat(code: str, percent: str, word: str, special: str = "NONE") -> tuple[Rate, Rate, Code]:
+    """A UK VAT code with its purchase and its sales rate."""
+    bought = Rate(f"{code} (Purchases)", _percent(percent), _HMRC, description=word)
+    sold = Rate(code, _percent(percent), _HMRC, description=word, special=special)
+    return bought, sold, Code(code, word, (sold.name,), (bought.name,))
+
+
+_UK_SETS = (
+    _vat("0.0% Z", "0", "Zero rated", "ZERO_RATE"),
+    _vat("5.0% R", "5", "Reduced rate VAT"),
+    _vat("Exempt", "0", "Exempt from VAT"),
+    _vat("No VAT", "0", "No VAT"),
+)
+_UK_STANDARD = (
+    Rate("20.0% S (Purchases)", _percent("20"), _HMRC, "2011-01-04", "Standard rate VAT"),
+    Rate(
+        "20.0% S",
+        _percent("20"),
+        _HMRC,
+        description="Standard rate VAT",
+        history=(
+            (_percent("17.5"), "1970-01-01", "2011-01-03"),
+            (_percent("20"), "2011-01-04", None),
+        ),
+    ),
+)
+
+UK = Profile(
+    name="uk",
+    country="GB",
+    country_iso3="GBR",
+    currency="GBP",
+    zone="Europe/London",
+    tax_model="GLOBAL",
+    company_name="Thames Valley Software Ltd",
+    address=("12 Station Road", "Reading", "Berkshire", "RG1 1LG"),
+    tax_word="VAT",
+    item_needs_expense=True,
+    agencies=(Agency(_HMRC, account="VAT Control"),),
+    rates=(
+        *(rate for bought, sold, _ in _UK_SETS for rate in (bought, sold)),
+        *_UK_STANDARD,
+        Rate("EC Sales Goods", _percent("0"), _HMRC, description="EC goods", special="ZERO_RATE"),
+        Rate(
+            "20.0% RC",
+            _percent("20"),
+            _HMRC,
+            description="Reverse charge",
+            special="REVERSE_CHARGE",
+            display="HideInPrintedForms",
+        ),
+    ),
+    codes=(
+        *(code for _, _, code in _UK_SETS),
+        Code("20.0% S", "Standard rate VAT", ("20.0% S",), ("20.0% S (Purchases)",)),
+        Code("0.0% ECG", "EC goods", ("EC Sales Goods",)),
+        Code("20.0% RC", "Reverse charge", (), ("20.0% RC",)),
+    ),
+)
+
+_ATO = "Australian Taxation Office"
+
+AU = Profile(
+    name="au",
+    country="AU",
+    country_iso3="AUS",
+    currency="AUD",
+    zone="Australia/Sydney",
+    tax_model="GLOBAL",
+    company_name="Harbour Cloud Pty Ltd",
+    address=("1 Macquarie Street", "Sydney", "NSW", "2000"),
+    tax_word="GST",
+    account_number_length=20,
+    agencies=(Agency(_ATO, account="GST Liabilities Payable"),),
+    rates=(
+        Rate("GST (purchases)", _percent("10"), _ATO, "2000-07-01", "GST on purchases"),
+        Rate("GST (sales)", _percent("10"), _ATO, "2000-07-01", "GST on sales"),
+        Rate("GST-free (sales)", _percent("0"), _ATO, "2000-07-01", "GST free", "ZERO_RATE"),
+        Rate("Input tax (sales)", _percent("0"), _ATO, "2000-07-01", "Input taxed"),
+        Rate("BAS excluded (sales)", _percent("0"), _ATO, "2000-07-01", "Out of scope"),
+    ),
+    codes=(
+        Code("GST", "GST", ("GST (sales)",), ("GST (purchases)",)),
+        Code("GST free", "GST free", ("GST-free (sales)",)),
+        Code("Input taxed", "Input taxed", ("Input tax (sales)",)),
+        Code("BAS Excluded", "Out of scope", ("BAS excluded (sales)",)),
+    ),
+)
+
+_ARIZONA = "Arizona Dept. of Revenue"
+_CALIFORNIA = "Board of Equalization"
+
+US_MANUAL = Profile(
+    name="us_manual",
+    country="US",
+    country_iso3="USA",
+    currency="USD",
+    zone="America/Los_Angeles",
+    tax_model="US_MANUAL",
+    company_name="Craig's Subscriptions",
+    address=("2500 Garcia Ave", "Mountain View", "CA", "94043"),
+    agencies=(Agency(_ARIZONA, on_purchases=False), Agency(_CALIFORNIA, on_purchases=False)),
+    rates=(
+        Rate("AZ State tax", _percent("7.1"), _ARIZONA, description="Sales Tax"),
+        Rate("Tucson City", _percent("2"), _ARIZONA, description="Sales Tax"),
+        Rate("California", _percent("8"), _CALIFORNIA, description="Sales Tax"),
+    ),
+    codes=(
+        Code("California", "California", ("California",), user_defined=True),
+        Code("Tucson", "Tucson", ("AZ State tax", "Tucson City"), user_defined=True),
+    ),
+)
+
+US_AST = replace(
+    US_MANUAL,
+    name="us_ast",
+    tax_model="US_AST",
+    company_name="Desert Sky Metering LLC",
+    ast_codes={"AZ": "Tucson", "CA": "California"},
+)
+
+US_NONE = replace(
+    US_MANUAL,
+    name="us_none",
+    tax_model="US_NONE",
+    company_name="Untaxed Services Inc",
+    agencies=(),
+    rates=(),
+    codes=(),
+)
+
+MULTICURRENCY = replace(
+    CA,
+    name="multicurrency",
+    company_name="Pacific Crest Global Ltd.",
+    multicurrency=True,
+    currencies={
+        "USD": Decimal("1.36"),
+        "EUR": Decimal("1.48"),
+        "GBP": Decimal("1.72"),
+    },
+)
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile for profile in (CA, UK, AU, US_AST, US_MANUAL, US_NONE, MULTICURRENCY)
+}
 """The profiles by name."""

@@ -305,7 +305,7 @@ def _documents(
     codes = _codes(company)
     for moment in moments:
         customer = random.choice(buyers)
-        body = _sale_body(random, made, codes, customer, moment)
+        body = _in_home_currency(company, _sale_body(random, made, codes, customer, moment))
         with company.at(moment):
             invoice = company.create("Invoice", body)
             made.invoices.append(invoice["Id"])
@@ -318,6 +318,7 @@ def _credits(company: Company, made: Seeded, random: Random, moments: list[datet
     codes = _codes(company)
     for moment in moments:
         body = _sale_body(random, made, codes, random.choice(buyers), moment)
+        body = _in_home_currency(company, body)
         with company.at(moment):
             made.credit_memos.append(company.create("CreditMemo", body)["Id"])
 
@@ -383,4 +384,11 @@ def _pay(company: Company, random: Random, invoice: Wire, moment: datetime) -> s
             }
         ],
     }
-    return str(company.create("Payment", body)["Id"])
+    return str(company.create("Payment", _in_home_currency(company, body))["Id"])
+
+
+def _in_home_currency(company: Company, body: Wire) -> Wire:
+    """A multicurrency company wants the currency named on every transaction."""
+    if not company.profile.multicurrency:
+        return body
+    return {**body, "CurrencyRef": {"value": company.profile.currency}}

@@ -22,12 +22,19 @@ from typing import Any, Final
 
 from simulator.books.accounts import create_account, update_account, with_balance
 from simulator.books.currencies import create_currency, set_exchange_rate, update_currency
+from simulator.books.deposits import create_deposit, delete_deposit, update_deposit
 from simulator.books.faults import Fault
 from simulator.books.founding import found
 from simulator.books.items import create_item, update_item
+from simulator.books.journal import (
+    create_journal_entry,
+    delete_journal_entry,
+    update_journal_entry,
+)
 from simulator.books.ledger import LedgerEntry
 from simulator.books.payments import create_payment, delete_payment, update_payment, void_payment
 from simulator.books.people import create_person, update_person
+from simulator.books.purchases import create_purchase, delete_purchase, update_purchase
 from simulator.books.sales import FORMS, create_sale, delete_sale, update_sale, void_sale
 from simulator.books.settings import update_company_info, update_preferences, with_preference
 from simulator.books.small_lists import create_small, update_small
@@ -120,8 +127,9 @@ class Company:
         with books.store.atomic():
             if entity in FORMS:
                 return delete_sale(books, entity, body)
-            if entity == "Payment":
-                return delete_payment(books, body)
+            deleter = _DELETERS.get(entity)
+            if deleter is not None:
+                return deleter(books, body)
             raise Fault.unsupported(f"Operation delete is not supported on {entity}.")
 
     def tax_service(self, body: Wire) -> Wire:
@@ -196,6 +204,9 @@ _CREATORS: Final[dict[str, Callable[[Books, Wire], Wire]]] = {
     "CompanyCurrency": create_currency,
     "ExchangeRate": set_exchange_rate,
     "Payment": create_payment,
+    "JournalEntry": create_journal_entry,
+    "Purchase": create_purchase,
+    "Deposit": create_deposit,
 }
 _UPDATERS: Final[dict[str, Callable[[Books, Wire], Wire]]] = {
     "Account": update_account,
@@ -203,8 +214,17 @@ _UPDATERS: Final[dict[str, Callable[[Books, Wire], Wire]]] = {
     "CompanyCurrency": update_currency,
     "ExchangeRate": set_exchange_rate,
     "Payment": update_payment,
+    "JournalEntry": update_journal_entry,
+    "Purchase": update_purchase,
+    "Deposit": update_deposit,
     "CompanyInfo": update_company_info,
     "Preferences": update_preferences,
+}
+_DELETERS: Final[dict[str, Callable[[Books, Wire], Wire]]] = {
+    "Payment": delete_payment,
+    "JournalEntry": delete_journal_entry,
+    "Purchase": delete_purchase,
+    "Deposit": delete_deposit,
 }
 
 __all__ = ["TRANSACTIONS", "Company"]

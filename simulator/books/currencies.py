@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 
 from simulator.books.faults import Fault
-from simulator.books.readers import number
 from simulator.books.schemas import COMPANY_CURRENCY, EXCHANGE_RATE
 from simulator.books.state import Books
 from simulator.books.wire import Wire
@@ -67,6 +66,24 @@ def home_rate(books: Books, code: str, on: str, sent: Decimal | None = None) -> 
     return rate
 
 
+def transaction_currency(books: Books, draft: Wire, party: Wire | None, on: str) -> Wire:
+    """
+    Currency and rate of a transaction with *party*, as its row shows them.
+
+    Raises:
+        Fault: 2020 where a multicurrency company was sent none, 6000 when it is not the party's.
+    """
+    if is_multicurrency(books) and "CurrencyRef" not in draft:
+        raise Fault.missing("CurrencyRef")
+    code = ensure_currency(books, draft.get("CurrencyRef"))["value"]
+    if party is not None and party["CurrencyRef"]["value"] != code:
+        raise Fault.business("The currency of the transaction is invalid for customer.")
+    if not is_multicurrency(books):
+        return {"CurrencyRef": currency_ref(code)}
+    rate = home_rate(books, code, on, draft.get("ExchangeRate"))
+    return {"CurrencyRef": currency_ref(code), "ExchangeRate": rate}
+
+
 def create_currency(books: Books, body: Wire) -> Wire:
     """Add a currency to the company's list."""
     sent = COMPANY_CURRENCY.read(body)
@@ -101,16 +118,16 @@ def set_exchange_rate(books: Books, body: Wire) -> Wire:
         raise Fault.stale()
     row = {
         "SyncToken": "0" if former is None else str(int(former["SyncToken"]) + 1),
-        "Id": key,
         "SourceCurrencyCode": sent["SourceCurrencyCode"],
         "TargetCurrencyCode": books.profile.currency,
-        "Rate": number(sent["Rate"], "Rate"),
+        "Rate": sent["Rate"],
         "AsOfDate": on,
         "domain": "QBO",
         "sparse": False,
         "MetaData": {"LastUpdatedTime": books.timestamp()},
     }
-    return books.put("ExchangeRate", row)
+    books.store.set(books.store.rows["ExchangeRate"], key, row)
+    return row
 
 
 def _find(books: Books, code: str) -> Wire | None:

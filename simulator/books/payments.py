@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from simulator.books.accounts import MONEY_TYPES, account_for
-from simulator.books.currencies import currency_ref, home_rate, is_multicurrency
+from simulator.books.currencies import transaction_currency
 from simulator.books.faults import Fault
 from simulator.books.links import (
     Link,
@@ -20,7 +20,7 @@ from simulator.books.links import (
 from simulator.books.lists import display, draft_of, is_sparse, without_nothing
 from simulator.books.money import ZERO
 from simulator.books.sales import void_note
-from simulator.books.schemas import PAYMENT
+from simulator.books.schemas_documents import PAYMENT
 from simulator.books.state import Books
 from simulator.books.wire import Wire, ref, ref_id
 
@@ -95,7 +95,7 @@ def _store(books: Books, draft: Wire, former: Wire | None) -> Wire:
             "ProcessPayment": False,
             **head,
             "TxnDate": on,
-            **_currency(books, draft, customer, on),
+            **transaction_currency(books, draft, customer, on),
             "PrivateNote": draft.get("PrivateNote"),
             "TransactionLocationType": draft.get("TransactionLocationType"),
         }
@@ -190,15 +190,3 @@ def _method(books: Books, draft: Wire, former: Wire | None) -> Wire | None:
     if sent is not None and (former is None or former.get("PaymentMethodRef") != sent):
         books.referred("PaymentMethod", sent)
     return sent
-
-
-def _currency(books: Books, draft: Wire, customer: Wire, on: str) -> Wire:
-    held = customer["CurrencyRef"]["value"]
-    if is_multicurrency(books) and "CurrencyRef" not in draft:
-        raise Fault.missing("CurrencyRef")
-    if draft.get("CurrencyRef", {"value": held})["value"] != held:
-        raise Fault.business("The currency of the transaction is invalid for customer.")
-    if not is_multicurrency(books):
-        return {"CurrencyRef": currency_ref(held)}
-    rate = home_rate(books, held, on, draft.get("ExchangeRate"))
-    return {"CurrencyRef": currency_ref(held), "ExchangeRate": rate}

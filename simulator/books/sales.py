@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from simulator.books.accounts import MONEY_TYPES, account_for
 from simulator.books.auto_apply import auto_apply
-from simulator.books.currencies import currency_ref, ensure_currency, home_rate, is_multicurrency
+from simulator.books.currencies import transaction_currency
 from simulator.books.faults import Fault
 from simulator.books.ledger import Posting
 from simulator.books.links import (
@@ -21,10 +21,11 @@ from simulator.books.lists import address, display, draft_of, is_sparse, without
 from simulator.books.money import ZERO, cents, total
 from simulator.books.numbers import release_number, settle_number
 from simulator.books.sales_lines import SalesLines, read_lines
-from simulator.books.schemas import CREDIT_MEMO, INVOICE, REFUND_RECEIPT, SALES_RECEIPT, Schema
+from simulator.books.schemas import Schema
+from simulator.books.schemas_documents import CREDIT_MEMO, INVOICE, REFUND_RECEIPT, SALES_RECEIPT
 from simulator.books.small_lists import due_date
 from simulator.books.state import Books
-from simulator.books.tax import Tax, global_tax, us_tax
+from simulator.books.tax import Tax, drop_global_calculation, global_tax, us_tax
 from simulator.books.wire import Wire, ref, ref_id
 
 VOID_NOTE = "Voided"
@@ -126,7 +127,7 @@ def _store(
             "CustomField": draft.get("CustomField", []),
             "DocNumber": number,
             "TxnDate": on,
-            **_currency(books, draft, customer, on),
+            **transaction_currency(books, draft, customer, on),
             **{name: draft.get(name) for name in _PLAIN},
             **({"LinkedTxn": _own_links(draft)} if entity == "Invoice" else {}),
             "Line": lines.wire,
@@ -193,10 +194,7 @@ def _amounts(
     books: Books, draft: Wire, sent: Wire, former: Wire | None, customer: Wire | None, on: str
 ) -> tuple[SalesLines, Tax]:
     """Lines and tax: as they were when nothing sent touches them, else computed anew."""
-    if books.profile.is_us and "GlobalTaxCalculation" in sent:
-        if books.rules.us_refuses_global_calculation:
-            raise Fault.business("GlobalTaxCalculation is not supported in this company.")
-        draft.pop("GlobalTaxCalculation", None)
+    drop_global_calculation(books, draft)
     if not draft.get("Line"):
         raise Fault.missing("Line")
     calculation = _calculation(books, draft)
@@ -229,26 +227,6 @@ def _state(draft: Wire, customer: Wire | None) -> str | None:
             if code:
                 return str(code)
     return None
-
-
-def _currency(books: Books, draft: Wire, customer: Wire | None, on: str) -> Wire:
-    """
-    Currency and rate of a form.
-
-    Raises:
-        Fault: 2020 where a multicurrency company was sent none, 6000 when it is not the
-            customer's.
-    """
-    home = books.profile.currency
-    if is_multicurrency(books) and "CurrencyRef" not in draft:
-        raise Fault.missing("CurrencyRef")
-    code = ensure_currency(books, draft.get("CurrencyRef"))["value"]
-    if customer is not None and customer["CurrencyRef"]["value"] != code:
-        raise Fault.business("The currency of the transaction is invalid for customer.")
-    if not is_multicurrency(books):
-        return {"CurrencyRef": currency_ref(home)}
-    rate = home_rate(books, code, on, draft.get("ExchangeRate"))
-    return {"CurrencyRef": currency_ref(code), "ExchangeRate": rate}
 
 
 def _home(row: Wire) -> None:

@@ -16,7 +16,13 @@ from decimal import Decimal
 from simulator.books.faults import Fault
 from simulator.books.money import CENT, HUNDRED, ZERO, cents, spread, total
 from simulator.books.state import Books
-from simulator.books.tax_lists import PSEUDO_CODES, Component, combined_percent, components
+from simulator.books.tax_lists import (
+    PSEUDO_CODES,
+    Component,
+    Side,
+    combined_percent,
+    components,
+)
 from simulator.books.wire import Wire, ref, ref_id
 
 
@@ -51,7 +57,12 @@ NO_TAX = Tax(ZERO, {"TotalTax": ZERO}, {})
 
 
 def global_tax(
-    books: Books, lines: Iterable[TaxedLine], on: str, calculation: str, sent: Wire | None
+    books: Books,
+    lines: Iterable[TaxedLine],
+    on: str,
+    calculation: str,
+    sent: Wire | None,
+    side: Side = "Sales",
 ) -> Tax:
     """
     Tax where line codes rule.
@@ -70,15 +81,15 @@ def global_tax(
     if any(line.code is None for line in taxed):
         word = books.profile.tax_word
         raise Fault.business(f"Make sure all your transactions have a {word} rate before you save.")
-    shares = _shares(books, taxed, on)
+    shares = _shares(books, taxed, on, side)
     if calculation == "TaxInclusive":
-        _fit_to_gross(books, shares, taxed, on)
+        _fit_to_gross(books, shares, taxed, on, side)
     if sent is not None and "TaxLine" in sent:
         _override(shares, sent)
     return _as_tax(books, shares)
 
 
-def _shares(books: Books, lines: list[TaxedLine], on: str) -> list[_Share]:
+def _shares(books: Books, lines: list[TaxedLine], on: str, side: Side) -> list[_Share]:
     by_code: dict[str, Decimal] = {}
     for line in lines:
         if line.code is not None:
@@ -87,7 +98,7 @@ def _shares(books: Books, lines: list[TaxedLine], on: str) -> list[_Share]:
     exact: dict[str, Decimal] = {}
     for code_id, net in by_code.items():
         taxes: dict[int, Decimal] = {}
-        for part in components(books, books.store.rows["TaxCode"][code_id], on):
+        for part in components(books, books.store.rows["TaxCode"][code_id], on, side):
             base = _base(part, net, taxes)
             tax = base * part.percent / HUNDRED
             taxes[part.order] = taxes.get(part.order, Decimal(0)) + tax
@@ -107,14 +118,16 @@ def _base(part: Component, net: Decimal, taxes: dict[int, Decimal]) -> Decimal:
     return net
 
 
-def _fit_to_gross(books: Books, shares: list[_Share], lines: list[TaxedLine], on: str) -> None:
+def _fit_to_gross(
+    books: Books, shares: list[_Share], lines: list[TaxedLine], on: str, side: Side
+) -> None:
     """Let the shares come to gross minus net exactly: the gross is what the customer pays."""
     included = ZERO
     for line in lines:
         gross = line.gross
         if gross is None:
             code = books.store.rows["TaxCode"][str(line.code)]
-            percent = combined_percent(components(books, code, on))
+            percent = combined_percent(components(books, code, on, side))
             gross = line.net + cents(line.net * percent / HUNDRED)
         included += gross - line.net
     difference = included - total(share.amount for share in shares)
@@ -169,6 +182,19 @@ def _tax_line(share: _Share) -> Wire:
             "NetAmountTaxable": share.net,
         },
     }
+
+
+def drop_global_calculation(books: Books, draft: Wire) -> None:
+    """
+    Take GlobalTaxCalculation out of the draft of a US company.
+
+    Raises:
+        Fault: 6000 when it was sent and the company's rules refuse it.
+    """
+    if not books.profile.is_us or draft.pop("GlobalTaxCalculation", None) is None:
+        return
+    if books.rules.us_refuses_global_calculation:
+        raise Fault.business("GlobalTaxCalculation is not supported in this company.")
 
 
 def us_line_code(books: Books, code: str | None) -> str:

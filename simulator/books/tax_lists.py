@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
+from typing import Literal
 
 from simulator.books.accounts import create_account
 from simulator.books.faults import Fault
@@ -16,6 +17,8 @@ from simulator.books.schemas import TAX_AGENCY
 from simulator.books.state import Books
 from simulator.books.wire import Wire, ref
 from simulator.profiles import Agency, Code, Rate
+
+Side = Literal["Sales", "Purchase"]
 
 PSEUDO_CODES = ("TAX", "NON")
 """US companies know these two line codes; they are no real objects."""
@@ -33,9 +36,9 @@ class Component:
     on_tax_order: int
 
 
-def components(books: Books, code: Wire, on: str) -> list[Component]:
-    """The sales rates of a code with the percentages of the day *on*, by tax order."""
-    details = code.get("SalesTaxRateList", {}).get("TaxRateDetail", [])
+def components(books: Books, code: Wire, on: str, side: Side = "Sales") -> list[Component]:
+    """The rates of a code on one side with the percentages of the day *on*, by tax order."""
+    details = code.get(f"{side}TaxRateList", {}).get("TaxRateDetail", [])
     found = []
     for detail in details:
         rate = books.store.rows["TaxRate"][detail["TaxRateRef"]["value"]]
