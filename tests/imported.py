@@ -20,16 +20,19 @@ from app.accounting.records import (
     TaxCodeRate,
     TaxRate,
 )
-from app.billing.models import BillingRecord
+from app.billing import repository as billing
+from app.billing.kinds import SPEC_OF, BillingKind
 from app.books.kinds import BookKind, BookRecord
 from app.books.repository import Stored, store_page
 from app.connections.models import Company
 from app.integrations.models import Integration
 from app.jobs.models import Job, Lane, Record, Step
+from app.jobs.progress import view_of
 from app.jobs.waits import Waits
 from app.jobs.work import JobView, StepView, Work, WorkContext
 from app.kit.db import Database
 from app.kit.ids import new_id
+from app.ledger.models import Link
 from tests.fake_provider import FakeProvider, build_profile
 
 CREATED = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -47,7 +50,6 @@ class Connected:
     profile: CompanyProfile
     provider: FakeProvider
     fence: int = 1
-    revision: int = 0
     jobs: list[UUID] = field(default_factory=list)
 
     @property
@@ -65,28 +67,23 @@ class Connected:
                 records=records,
             )
 
-    async def bill(self, kind: str, billing_id: str, **body: Any) -> None:
-        """Put a billing record, as the billing room would keep it."""
-        self.revision += 1
-        body = {"billing_id": billing_id, **body}
+    async def bill(self, kind: BillingKind, billing_id: str, **body: Any) -> None:
+        """Put a billing record as the billing room keeps it."""
+        values = {"billing_id": billing_id, "updated_at": CREATED, **body}
+        prepared = billing.prepare(SPEC_OF[kind].model.model_validate(values))
         async with self.db.transaction(self.organization_id) as session:
-            session.add(
-                BillingRecord(
-                    organization_id=self.organization_id,
-                    integration_id=self.integration_id,
-                    kind=kind,
-                    billing_id=billing_id,
-                    number=body.get("number"),
-                    name=body.get("display_name") or body.get("name"),
-                    customer_billing_id=body.get("customer"),
-                    currency=body.get("currency"),
-                    amount=Decimal(body.get("total") or body.get("amount") or 0),
-                    status=body.get("status"),
-                    body=body,
-                    content_hash=f"r{self.revision}",
-                    updated_at=CREATED,
-                )
+            await billing.write(
+                session, self.organization_id, self.integration_id, kind, [(prepared, 1)]
             )
+
+    async def bill_customer(self, billing_id: str, name: str, **body: Any) -> None:
+        await self.bill(BillingKind.CUSTOMER, billing_id, display_name=name, **body)
+
+    async def links(self, kind: str) -> dict[str, str | None]:
+        """Return which document each billing record is linked to."""
+        async with self.db.transaction(self.organization_id) as session:
+            found = await session.scalars(select(Link).where(Link.kind == kind))
+            return {link.billing_id: link.external_id for link in found}
 
     async def run(
         self,
@@ -99,6 +96,15 @@ class Connected:
         """Run a job to its end, slice by slice, as a worker would."""
         job = await self._queue(work, resources, created_from, created_to)
         self.jobs.append(job.id)
+        return await self._work(work, job, slices)
+
+    async def resume(self, work: Work, job_id: UUID) -> "Ran":
+        """Go on with a job that an error interrupted."""
+        async with self.db.transaction(self.organization_id) as session:
+            job = view_of(await session.get_one(Job, job_id))
+        return await self._work(work, job, lambda: False)
+
+    async def _work(self, work: Work, job: JobView, slices: Callable[[], bool]) -> "Ran":
         for step_id in await self._step_ids(job.id):
             while not await self._slice(work, job, step_id, slices):
                 pass
@@ -158,19 +164,7 @@ class Connected:
                         name=name,
                     )
                 )
-        return JobView(
-            id=job.id,
-            organization_id=self.organization_id,
-            integration_id=self.integration_id,
-            company_id=self.company_id,
-            direction="import",
-            resources=tuple(asked),
-            range_from=start,
-            range_to=end,
-            trigger="api",
-            retry_of=None,
-            selection=None,
-        )
+            return view_of(job)
 
     async def _step_ids(self, job_id: UUID) -> list[UUID]:
         async with self.db.transaction(self.organization_id) as session:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Generic
 from uuid import UUID
 
-from pydantic import TypeAdapter
 from sqlalchemy import tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,9 +14,9 @@ from app.books.models import BookEntry
 from app.books.names import fold_name
 from app.books.repository import entries_with_billing_id, is_linked, to_record
 from app.connections.models import Company
+from app.connections.profiles import parse_profile
 from app.integrations.models import Integration
 from app.integrations.repository import get_integration
-from app.kit.db import Json
 from app.kit.errors import Conflict
 from app.kit.web import decode_cursor, encode_cursor
 
@@ -39,11 +38,7 @@ class Books:
     @property
     def profile(self) -> CompanyProfile | None:
         """What is known of the company, or None before it was read for the first time."""
-        return parse_profile(self.company.profile)
-
-
-def parse_profile(profile: Json | None) -> CompanyProfile | None:
-    return TypeAdapter(CompanyProfile).validate_python(profile) if profile else None
+        return parse_profile(self.company.profile) if self.company.profile else None
 
 
 async def books_of(session: AsyncSession, integration_id: UUID) -> Books:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.accounting.records import (
     Address,
@@ -128,8 +128,6 @@ async def test_an_unchanged_row_is_not_touched(maple: Connected) -> None:
 
 async def versions(maple: Connected) -> list[object]:
     async with maple.db.transaction(maple.organization_id) as session:
-        from sqlalchemy import text
-
         rows = await session.execute(select(text("xmin::text"), BookEntry.changed_at))
         return [tuple(row) for row in rows]
 
