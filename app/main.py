@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from app.billing import endpoints as billing
 from app.books import endpoints as books
 from app.bootstrap import Collaborators
 from app.connections import browser
@@ -13,6 +14,7 @@ from app.console import endpoints as console
 from app.integrations import endpoints as integrations
 from app.kit import pages
 from app.kit.headers import GuardedAPI
+from app.kit.limits import BodyLimit
 from app.kit.web import install_problem_handlers
 from app.organizations import endpoints as organizations
 
@@ -24,6 +26,7 @@ def routers() -> list[APIRouter]:
     return [
         organizations.router,
         integrations.router,
+        billing.router,
         connections.router,
         books.router,
         browser.router,
@@ -43,6 +46,7 @@ def create_app(collaborators: Collaborators) -> FastAPI:
     app = GuardedAPI(title="Ledgerwire", version=VERSION, lifespan=lifespan)
     collaborators.attach(app.state)
     install_problem_handlers(app)
+    app.add_middleware(BodyLimit)
     for router in routers():
         app.include_router(router)
     return app

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from app.kit.fields import ExternalId, Name, Text
-from app.kit.money import exponent
+from app.kit.fields import CurrencyCode, ExternalId, Name, Text
 from app.kit.web import Strict
 
 LOOPBACK = {"localhost", "127.0.0.1"}
@@ -97,14 +96,6 @@ class IntegrationSettings(Strict):
 # ------------------------------------------------------------------------------- integrations
 
 
-def _currency(value: str) -> str:
-    try:
-        exponent(value)
-    except ValueError as error:
-        raise ValueError("This is not an ISO 4217 currency code like CAD.") from error
-    return value
-
-
 def _return_url(value: str) -> str:
     """Accept absolute https URLs, and http on this machine; exact text is compared later."""
     if any(character.isspace() for character in value) or "\\" in value:
@@ -125,7 +116,6 @@ def _return_url(value: str) -> str:
     return value
 
 
-CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$"), AfterValidator(_currency)]
 ReturnUrl = Annotated[Text, Field(min_length=1, max_length=500), AfterValidator(_return_url)]
 ReturnUrls = Annotated[list[ReturnUrl], Field(max_length=20)]
 SourceSystem = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,39}$")]

@@ -15,6 +15,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from app.kit.money import exponent
+
 # Control characters, and halves of surrogate pairs, which are no characters at all.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNPRINTABLE_IN_PROSE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -76,6 +78,18 @@ def _instant(value: Any) -> Any:
     raise ValueError("This is not a time in RFC 3339, like 2026-03-01T12:00:00Z.")
 
 
+def _currency(value: str) -> str:
+    try:
+        exponent(value)
+    except ValueError as error:
+        raise ValueError("This is not an ISO 4217 currency code like CAD.") from error
+    return value
+
+
+def _shortest(value: Decimal) -> Decimal:
+    return value.normalize() if value else Decimal(0)
+
+
 def plain(value: Decimal) -> str:
     """Write a decimal without exponent, as short as it can be with its own decimals."""
     return f"{value:f}"
@@ -108,6 +122,13 @@ Exact = Annotated[
     Field(allow_inf_nan=False),
     PlainSerializer(plain, return_type=str, when_used="json"),
     WithJsonSchema(_DECIMAL_SCHEMA),
+]
+# A quantity, a price or a percent: "5.00" and "5" are the same.
+Figure = Annotated[Exact, AfterValidator(_shortest)]
+CurrencyCode = Annotated[
+    str,
+    Field(pattern=r"^[A-Z]{3}$", description="ISO 4217"),
+    AfterValidator(_currency),
 ]
 Day = Annotated[date, BeforeValidator(_day), AfterValidator(_sensible_day)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]

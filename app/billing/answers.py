@@ -1,0 +1,143 @@
+"""Billing records as they are shown: with their revision and their place in the books."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from app.billing.kinds import KindSpec
+from app.billing.models import BillingRecord
+from app.kit.web import ProblemField
+
+Outcome = Literal["created", "updated", "unchanged", "stale"]
+
+
+class InBooks(BaseModel):
+    """Where the record stands in QuickBooks, in short."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    state: str = Field(description="Of the posting under way, else of the link")
+    id: str | None = Field(default=None, description="The document's id in the books")
+    number: str | None = Field(default=None, description="The document's number in the books")
+
+
+class LinkState(BaseModel):
+    """The record's document in the books; `absent` until there is one."""
+
+    model_config = ConfigDict(extra="allow")
+
+    state: str
+    kind: str | None = None
+    external_id: str | None = None
+    number: str | None = None
+    url: str | None = None
+
+
+class PostingState(BaseModel):
+    """One write on the document: what was intended, and what came of it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    operation: str
+    state: str
+    code: str | None = None
+    explanation: str | None = None
+    fixes: list[str] = []
+
+
+class Stored(BaseModel):
+    """What is added to a record in lists."""
+
+    revision: int = Field(description="Rises with each change of content")
+    received_at: datetime
+    quickbooks: InBooks | None = Field(
+        default=None, description="Null while nothing was tried with it"
+    )
+
+
+class Detailed(Stored):
+    """What is added to a record by itself: am I in QuickBooks, and if not, why."""
+
+    link: LinkState | None = None
+    postings: list[PostingState] | None = None
+
+
+class UpsertOut(BaseModel):
+    """What became of a record that was put."""
+
+    billing_id: str
+    status: Outcome = Field(
+        description="`stale`: a newer one is stored already, nothing was changed"
+    )
+    revision: int
+
+
+class RecordProblem(BaseModel):
+    """Why one record of a batch was refused."""
+
+    model_config = ConfigDict(extra="allow")
+
+    status: int
+    code: str
+    detail: str
+    errors: list[ProblemField] = []
+    retryable: bool = False
+    fixes: list[str] = []
+
+
+class RecordResult(BaseModel):
+    """What became of one record of a batch; `index` counts from 0, blank lines not at all."""
+
+    index: int
+    billing_id: str | None
+    status: Literal["created", "updated", "unchanged", "stale", "refused"]
+    problem: RecordProblem | None = None
+
+
+class BatchCounts(BaseModel):
+    """How many records met each fate; they sum to `total`."""
+
+    total: int
+    created: int
+    updated: int
+    unchanged: int
+    stale: int
+    refused: int
+
+
+class BatchOut(BaseModel):
+    """What became of a batch; each record stands alone."""
+
+    results: list[RecordResult]
+    counts: BatchCounts
+
+
+def listed_model(spec: KindSpec) -> type[BaseModel]:
+    """Return the model of a record in lists."""
+    return create_model(
+        f"Listed{spec.model.__name__}", __base__=(Stored, spec.model), __doc__=spec.model.__doc__
+    )
+
+
+def detailed_model(spec: KindSpec) -> type[BaseModel]:
+    """Return the model of a record by itself."""
+    return create_model(
+        f"Detailed{spec.model.__name__}",
+        __base__=(Detailed, spec.model),
+        __doc__=spec.model.__doc__,
+    )
+
+
+def shown(row: BillingRecord, status: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a row with what the ledger says of it, for one of the models above."""
+    known = status or {}
+    return {
+        **row.body,
+        "revision": row.revision,
+        "received_at": row.received_at,
+        "quickbooks": known.get("quickbooks"),
+        "link": known.get("link"),
+        "postings": known.get("postings"),
+    }
