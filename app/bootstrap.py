@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,15 +10,25 @@ from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.ports import Authorization, CallGate, ProviderFactory
+from app.connections.models import Company
+from app.connections.profiles import profile_of
 from app.connections.reasons import Reason
 from app.connections.service import connection_summaries, end_connection
+from app.exports.service import ExportWork
+from app.imports.work import ImportWork
 from app.integrations.models import Integration
 from app.jobs.repository import ensure_lane
+from app.jobs.service import CompanyState
 from app.jobs.waits import Waits
 from app.kit.db import Base, Database, build_engine
-from app.kit.http import AsyncClient, build_client
-from app.kit.queue import Doorbell, arq_redis
+from app.kit.http import AsyncClient, build_client, check_library
+from app.kit.queue import ArqRedis, Doorbell, arq_redis
 from app.kit.secrets import Keyring
+from app.kit.windows import Gate, Limits
+from app.ledger.status import attempts_of, posting_status
+from app.providers.quickbooks.links import document_url
+from app.providers.quickbooks.oauth import QuickBooksAuthorization
+from app.providers.quickbooks.provider import quickbooks_factory
 from app.settings import Settings
 
 QUICKBOOKS = "quickbooks_online"
@@ -47,6 +58,11 @@ class Collaborators:
         for field in fields(self):
             setattr(state, field.name, getattr(self, field.name))
         state.connection_summaries = connection_summaries
+        state.attempts_of = attempts_of
+        state.posting_status = posting_status
+        state.company_state = company_state
+        state.document_url = partial(document_url, self.environment)
+        state.works = {"import": ImportWork(), "export": ExportWork()}
         state.on_integration_removed = self.integration_removed
 
     async def integration_removed(self, session: AsyncSession, integration: Integration) -> None:
@@ -67,14 +83,14 @@ class Collaborators:
 
 def build(settings: Settings, *, database_url: str, redis_url: str) -> Collaborators:
     """Wire everything for one process."""
-    from app.providers.quickbooks.oauth import QuickBooksAuthorization
-    from app.providers.quickbooks.provider import quickbooks_factory
-
+    check_library()
     http = build_client()
     environment = settings.quickbooks_environment
+    redis = arq_redis(redis_url)
+    waits = Waits().scaled(settings.wait_scale)
     return Collaborators(
         db=Database(build_engine(database_url)),
-        doorbell=Doorbell(arq_redis(redis_url)),
+        doorbell=Doorbell(redis),
         keyring=Keyring.parse(settings.encryption_keys),
         hash_key=settings.hash_key,
         operator_key=settings.operator_key,
@@ -97,19 +113,44 @@ def build(settings: Settings, *, database_url: str, redis_url: str) -> Collabora
                 http=http, environment=environment, api_url=settings.quickbooks_api_url
             )
         },
-        gates=lambda _: OpenGate(),
-        waits=Waits().scaled(settings.wait_scale),
+        gates=Gates(redis, limits_of(settings), waits),
+        waits=waits,
     )
 
 
-class OpenGate:
-    """Lets every call go out: enough for the one read that connecting needs."""
+def limits_of(settings: Settings) -> Limits:
+    return Limits(
+        requests_per_second=settings.limit_requests_per_second,
+        requests_per_minute=settings.limit_requests_per_minute,
+        batches_per_minute=settings.limit_batches_per_minute,
+        all_per_minute=settings.limit_all_per_minute,
+    )
 
-    async def admit(self, *, batch: bool = False) -> None:
-        """Let the call go out."""
 
-    async def throttled(self, after: float | None) -> None:
-        """Keep no count: there is no next call."""
+class Gates:
+    """One gate per company in this process; their windows are shared through Redis."""
+
+    def __init__(self, redis: ArqRedis, limits: Limits, waits: Waits) -> None:
+        self._redis, self._limits, self._waits = redis, limits, waits
+        self._made: dict[UUID, Gate] = {}
+
+    def __call__(self, company_id: UUID) -> CallGate:
+        if company_id not in self._made:
+            self._made[company_id] = Gate(
+                self._redis, str(company_id), self._limits, pause=self._waits.throttled
+            )
+        return self._made[company_id]
+
+
+async def company_state(session: AsyncSession, integration: Integration) -> CompanyState:
+    """Return what a job needs to know of the integration's company."""
+    summary = (await connection_summaries(session, [integration.id])).get(integration.id, {})
+    zone = "UTC"
+    if integration.company_id is not None:
+        company = await session.get_one(Company, integration.company_id)
+        if company.profile:
+            zone = profile_of(company).time_zone
+    return CompanyState(status=summary.get("status", "not_connected"), time_zone=zone)
 
 
 def tables() -> MetaData:

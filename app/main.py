@@ -12,6 +12,7 @@ from app.connections import browser
 from app.connections import endpoints as connections
 from app.console import endpoints as console
 from app.integrations import endpoints as integrations
+from app.jobs import endpoints as jobs
 from app.kit import pages
 from app.kit.headers import GuardedAPI
 from app.kit.limits import BodyLimit
@@ -29,6 +30,7 @@ def routers() -> list[APIRouter]:
         billing.router,
         connections.router,
         books.router,
+        jobs.router,
         browser.router,
         console.router,
         pages.router,

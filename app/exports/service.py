@@ -27,7 +27,6 @@ from app.jobs.work import JobView, StepView, WorkContext
 from app.ledger.identity import application_id
 from app.ledger.links import BookKeeper
 
-RESOURCES = frozenset({"customers", "items", "invoices", "payments", "credits"})
 PAGE = 200
 # A record that still is one of these when its turn comes has something to be done.
 TO_DO = ("waiting", "pending", "parked")
@@ -35,8 +34,6 @@ TO_DO = ("waiting", "pending", "parked")
 
 class ExportWork:
     """Billing → company (implements `app.jobs.work.Work`)."""
-
-    resources = RESOURCES
 
     def steps(self, resources: Sequence[str]) -> list[str]:
         return steps_for(resources)

@@ -109,6 +109,7 @@ class Record(Identified, TenantOwned, Base):
         Index(None, "job_id", "state", "action"),
         Index(None, "step_id", "position"),
         Index(None, "posting_id"),
+        Index(None, "organization_id", "kind", "billing_id", "id"),
         tenant_fk("job_id", "jobs", ondelete="CASCADE"),
         tenant_fk("step_id", "job_steps", ondelete="CASCADE"),
         tenant_fk("posting_id", "postings"),

@@ -103,8 +103,6 @@ async def check_fence(session: AsyncSession, company_id: UUID, fence: int) -> No
 class Work(Protocol):
     """One direction's work: how its jobs are cut into steps, and how a step runs."""
 
-    resources: frozenset[str]
-
     def steps(self, resources: Sequence[str]) -> list[str]:
         """Return the steps' names in their order of dependence."""
 

@@ -74,3 +74,6 @@ class Doorbell:
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+
+__all__ = ["QUEUE", "RING", "ArqRedis", "Doorbell", "arq_redis", "dumps", "loads"]

@@ -873,6 +873,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_job_records_posting_id"), "job_records", ["posting_id"], unique=False)
     op.create_index(
+        op.f("ix_job_records_organization_id_kind_billing_id_id"),
+        "job_records",
+        ["organization_id", "kind", "billing_id", "id"],
+        unique=False,
+    )
+    op.create_index(
         op.f("ix_job_records_step_id_position"),
         "job_records",
         ["step_id", "position"],
@@ -913,6 +919,9 @@ def wall_in(table: str) -> None:
 
 def downgrade() -> None:
     op.drop_index(op.f("ix_job_records_step_id_position"), table_name="job_records")
+    op.drop_index(
+        op.f("ix_job_records_organization_id_kind_billing_id_id"), table_name="job_records"
+    )
     op.drop_index(op.f("ix_job_records_posting_id"), table_name="job_records")
     op.drop_index(op.f("ix_job_records_job_id_state_action"), table_name="job_records")
     op.drop_table("job_records")
