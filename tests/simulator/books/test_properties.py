@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -116,25 +115,3 @@ def test_tax_is_the_sum_of_its_lines(nets: list[Decimal], code: str) -> None:
     detail = row["TxnTaxDetail"]
     assert detail["TotalTax"] == sum(line["Amount"] for line in detail["TaxLine"])
     assert row["TotalAmt"] == sum(nets, Decimal(0)) + detail["TotalTax"]
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    body=st.dictionaries(
-        st.sampled_from(["DisplayName", "Notes", "Active", "BillAddr", "ParentRef", "Job", "Foo"]),
-        st.one_of(
-            st.none(),
-            st.booleans(),
-            st.integers(),
-            st.text(max_size=20),
-            st.lists(st.text()),
-            st.dictionaries(st.sampled_from(["value", "Line1", "Id"]), st.text(max_size=5)),
-        ),
-    )
-)
-def test_nothing_but_faults_comes_out(body: dict[str, Any]) -> None:
-    with suppress(Fault):
-        SHARED.company.create("Customer", body)
-
-
-SHARED = Bench()
