@@ -39,7 +39,7 @@ async def connect_page(request: Request, page_token: str) -> Response:
         "connect.html",
         public_url=request.app.state.public_url,
         form_targets=view.form_targets,
-        view=view,
+        values={"view": view},
     )
     _set_browser(request, page, browser)
     return page
@@ -106,7 +106,7 @@ def _page(request: Request, template: str, *, status: int = 200, company: str = 
         template,
         public_url=request.app.state.public_url,
         status=status,
-        company=company,
+        values={"company": company},
     )
 
 

@@ -27,8 +27,7 @@ def render(
     public_url: str,
     status: int = 200,
     form_targets: Iterable[str] = (),
-    headers: Mapping[str, str] | None = None,
-    **values: object,
+    values: Mapping[str, object] | None = None,
 ) -> HTMLResponse:
     """
     Return a page made of a room's own template.
@@ -39,10 +38,8 @@ def render(
         form_targets: Other origins to which a form of the page may lead, also by redirect.
     """
     root = urlsplit(public_url).path.rstrip("/")
-    body = _environment(package).get_template(template).render(root=root, **values)
-    return HTMLResponse(
-        body, status_code=status, headers={**security_headers(form_targets), **(headers or {})}
-    )
+    body = _environment(package).get_template(template).render(root=root, **(values or {}))
+    return HTMLResponse(body, status_code=status, headers=security_headers(form_targets))
 
 
 def security_headers(form_targets: Iterable[str] = ()) -> dict[str, str]:
