@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import secrets
 import sys
@@ -43,6 +44,11 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.write(json.dumps(describe(world, base_url)) + "\n")
         sys.stdout.flush()
 
+    if options.warm:
+        for realm in world.realms.values():
+            realm.warm()
+    # The seeded rows stay; the collector need not walk through them again and again.
+    gc.freeze()
     serve(create_app(world, base_url), listener, ready)
 
 
@@ -66,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--client-secret", default=secrets.token_hex(20))
     parser.add_argument("--redirect-uri", action="append", default=[], help="repeatable")
     parser.add_argument("--auto-approve", action="store_true", help="no consent page")
+    parser.add_argument("--warm", action="store_true", help="serialise all rows before listening")
     parser.add_argument("--clock-scale", type=float, default=1.0)
     parser.add_argument(
         "--switch", action="append", default=[], metavar="NAME=VALUE", help="see README"

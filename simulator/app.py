@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -24,14 +25,17 @@ CUT = "simulator.cut"
 
 def create_app(world: World, base_url: str) -> AsgiApp:
     """The simulator over *world*; *base_url* is what its own documents call it."""
-    control = control_app(world, base_url)
+
+    @cache
+    def control() -> AsgiApp:
+        return control_app(world, base_url)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["path"].startswith("/_control"):
             world.settle()
-            await control(scope, receive, send)
+            await control()(scope, receive, send)
         elif scope["type"] == "http":
             call = await _read(scope, receive, base_url)
             await _handle(world, call, scope, receive, send)

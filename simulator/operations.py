@@ -63,7 +63,7 @@ def parse_body(raw: bytes) -> Any:
             dumps(value)
     except UnicodeError:
         raise Fault.not_utf8() from None
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise bad_json(str(problem)) from None
     return value
 

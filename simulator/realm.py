@@ -19,7 +19,8 @@ from simulator.wire import Json, dumps
 
 SINGLETONS = ("CompanyInfo", "Preferences")
 
-_LAG_KEPT_SECONDS = 600.0
+_LAG_KEPT_SECONDS = 3600.0
+"""The longest query lag that can be played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,10 @@ class Realm:
         finally:
             self.touched()
         object_id = str(row.get("Id", ""))
-        self._changes.append(Change(self._clock.seconds(), write.entity, object_id, former))
+        now = self._clock.seconds()
+        self._changes.append(Change(now, write.entity, object_id, former))
+        while self._changes[0].at < now - _LAG_KEPT_SECONDS:
+            self._changes.popleft()
         return row
 
     def touched(self) -> None:
@@ -133,6 +137,12 @@ class Realm:
             found = self._bytes[key] = (row, dumps(row))
         return found[1]
 
+    def warm(self) -> None:
+        """Write every row once now, so that the first queries are as fast as later ones."""
+        for entity in self.company.entities:
+            for row in self._current_table(entity).rows:
+                self.row_bytes(entity, row)
+
     def deleted(self, since: datetime) -> list[tuple[str, Json]]:
         """Entity and stub of what was deleted after *since*."""
         return self.company.deleted(since)
@@ -158,8 +168,6 @@ class Realm:
     def _hidden(self, entity: str, lag: float) -> dict[str, Json | None]:
         """Rows that changed within the lag, as they were before the first such change."""
         now = self._clock.seconds()
-        while self._changes and self._changes[0].at < now - max(lag, _LAG_KEPT_SECONDS):
-            self._changes.popleft()
         hidden: dict[str, Json | None] = {}
         for change in self._changes:
             if change.entity == entity and change.at > now - lag:

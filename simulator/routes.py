@@ -103,6 +103,6 @@ def _asked_verb(call: Call) -> str:
         return operation
     try:
         body = call.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return "create"
     return "update" if isinstance(body, dict) and body.get("Id") else "create"

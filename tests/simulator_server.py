@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx
 import pytest
@@ -31,7 +31,7 @@ class SimulatorServer:
         self._options = {"auto_approve": True, **options}
         self._start_timeout = start_timeout
         self._process: subprocess.Popen[str] | None = None
-        self._stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115  # Closed by stop().
+        self._stderr: IO[str] | None = None
         self.control = httpx.Client()
         self.base_url = ""
         self.api_url = ""
@@ -49,10 +49,15 @@ class SimulatorServer:
     def start(self) -> Self:
         """Start the process and wait for the line that says it listens."""
         command = [sys.executable, "-m", "simulator", *_arguments(self._options)]
+        self._stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115  # Closed by stop().
         self._process = subprocess.Popen(  # noqa: S603  # Our own program.
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=self._stderr, text=True
         )
-        found = json.loads(self._first_line())
+        try:
+            found = json.loads(self._first_line())
+        except BaseException:
+            self.stop()
+            raise
         self.base_url = found["base_url"]
         self.api_url = found["api_url"]
         self.discovery_url = found["discovery_url"]
@@ -76,7 +81,22 @@ class SimulatorServer:
                 process.wait()
             if process.stdout is not None:
                 process.stdout.close()
-        self._stderr.close()
+        stderr, self._stderr = self._stderr, None
+        if stderr is not None:
+            stderr.close()
+
+    def kill(self) -> None:
+        """End the process at once, as a crash would; `stop` still has to follow."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def errors(self) -> str:
+        """What the process wrote to its standard error: its own bugs, if any."""
+        if self._stderr is None:
+            return ""
+        self._stderr.seek(0)
+        return self._stderr.read()
 
     def _first_line(self) -> str:
         process = self._process
@@ -88,8 +108,7 @@ class SimulatorServer:
                 line = process.stdout.readline()
                 if line:
                     return line
-        self._stderr.seek(0)
-        raise RuntimeError(f"the simulator did not start: {self._stderr.read()}")
+        raise RuntimeError(f"the simulator did not start: {self.errors()}")
 
     # The control plane. Numbers come back as Decimal.
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from simulator.world import Seeding
 from tests.simulator.harness import REALM, Harness, code_of, exact
 
 INCOME_ACCOUNT = "select * from Account where AccountType = 'Income' maxresults 1"
@@ -151,7 +152,9 @@ class TestWrites:
 
 
 class TestBadBodies:
-    @pytest.mark.parametrize("body", [b"{bad", b"", b"[]", b'"text"', b'{"a":1}trailing'])
+    @pytest.mark.parametrize(
+        "body", [b"{bad", b"", b"[]", b'"text"', b'{"a":1}trailing', b"[" * 100_000]
+    )
     async def test_no_json_object(self, harness: Harness, body: bytes) -> None:
         answer = await harness.post("customer", body)
 
@@ -324,6 +327,18 @@ class TestQueries:
 
         assert (answer.status_code, code_of(answer)) == (400, code)
         assert "element" not in answer.json()["Fault"]["Error"][0] or code == "2030"
+
+    async def test_awkward_names_are_found_by_their_escaped_form(self, harness: Harness) -> None:
+        harness.world.fill(harness.world.realms[REALM], Seeding(customers=40))
+        rows = harness.world.realms[REALM].company.rows("Customer")
+
+        for row in rows:
+            name = row["DisplayName"].replace("\\", "\\\\").replace("'", "\\'")
+            found = await harness.query(
+                f"select * from Customer where DisplayName = '{name}' "  # noqa: S608
+                "and Active in (true, false)"
+            )
+            assert row["Id"] in [match["Id"] for match in found["Customer"]]
 
     async def test_company_info_can_be_queried(self, harness: Harness) -> None:
         found = await harness.query("select * from CompanyInfo")
