@@ -22,8 +22,17 @@ FINANCE_NAMESPACE = "http://schema.intuit.com/finance/v3"
 
 
 def loads(raw: bytes | str) -> Any:
-    """Parse JSON without ever making a float."""
-    return json.loads(raw, parse_float=Decimal)
+    """
+    Parse JSON without ever making a float.
+
+    Raises:
+        ValueError: It is no JSON; NaN and Infinity are none.
+    """
+    return json.loads(raw, parse_float=Decimal, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"Non-standard token '{name}'")
 
 
 def exact(value: Any) -> Any:
@@ -53,6 +62,11 @@ def encode(value: Any) -> str:
     raise TypeError(f"not a wire value: {type(value).__name__}")
 
 
+def _encode_decimal(value: Decimal) -> str:
+    """All digits, but no endless zeros for somebody's ``1E+999999999``."""
+    return format(value, "f") if abs(value.adjusted()) < 40 else str(value)
+
+
 def _encode_object(value: dict[str, Any]) -> str:
     members = [encode_basestring(key) + ":" + encode(inner) for key, inner in value.items()]
     return "{" + ",".join(members) + "}"
@@ -65,7 +79,7 @@ def _encode_array(value: list[Any] | tuple[Any, ...]) -> str:
 _WRITERS: dict[type, Callable[[Any], str]] = {
     str: encode_basestring,
     bool: lambda value: "true" if value else "false",
-    Decimal: lambda value: format(value, "f"),
+    Decimal: _encode_decimal,
     int: str,
     dict: _encode_object,
     list: _encode_array,
