@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import socket
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from arq.worker import Worker, func
@@ -56,7 +56,7 @@ async def _listen_once(runner: Runner, redis_url: str) -> None:
         runner.ring()
 
     worker = Worker(
-        functions=[func(ring, name=RING, keep_result=0, max_tries=1)],
+        functions=[func(cast(Any, ring), name=RING, keep_result=0, max_tries=1)],
         queue_name=QUEUE,
         redis_pool=arq_redis(redis_url, retries=8),
         handle_signals=False,

@@ -73,7 +73,7 @@ class Doorbell:
             log.warning("doorbell_silent", job_id=str(job_id))
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._redis.aclose(close_connection_pool=True)
 
 
 __all__ = ["QUEUE", "RING", "ArqRedis", "Doorbell", "arq_redis", "dumps", "loads"]
