@@ -43,6 +43,8 @@ class Rules:
     """Whether a journal entry may have more than one A/R or A/P line."""
     journal_tax_accounts: bool = False
     """Whether a journal entry may post to an agency's tax account without a tax code."""
+    journal_needs_tax_code: bool = False
+    """GLOBAL: whether a journal line on an income or expense account needs a tax code (6000)."""
     manual_code_alone: Literal["zero", "compute"] = "zero"
     """US-MANUAL: a header code without amounts."""
     ast_missing_code: Literal["TAX", "NON"] = "TAX"

@@ -9,7 +9,8 @@ merging of customers, projects, reports, attachments, plan and role restrictions
 reconciliation (6480), fiscal years, tax returns, exempt reasons beyond the customer's Taxable,
 address normalisation (Lat, Long), and names in references of a document after its target was
 renamed: they stay as they were when the document was last written. A customer's balance is in the
-customer's currency, the ledger in home currency.
+customer's currency, the ledger in home currency; a foreign document paid in parts may leave cents
+of home currency on its receivable account. Deposits of foreign money take the deposit's own rate.
 """
 
 from __future__ import annotations

@@ -12,10 +12,11 @@ from simulator.books.lists import display, draft_of, is_sparse, without_nothing
 from simulator.books.money import ZERO, cents, spread, total
 from simulator.books.schemas_documents import JOURNAL_ENTRY
 from simulator.books.state import Books
-from simulator.books.tax import drop_global_calculation
+from simulator.books.tax import drop_global_calculation, tax_code_missing
 from simulator.books.tax_lists import Side, components
 from simulator.books.wire import Wire, ref
 
+_TAXABLE = frozenset({"Revenue", "Expense"})
 _NAMED = {
     "Accounts Receivable": ("Customer", "Accounts Receivable", "customer"),
     "Accounts Payable": ("Vendor", "Accounts Payable", "vendor"),
@@ -171,6 +172,9 @@ def _refuse_account(books: Books, account: Wire, detail: Wire, currency: str) ->
     allowed = books.rules.journal_tax_accounts or "TaxCodeRef" in detail
     if account["Id"] in agencies and not allowed:
         raise Fault.bad_tax_liability("a journal entry cannot post to it without a tax code")
+    coded = "TaxCodeRef" in detail or books.profile.is_us
+    if books.rules.journal_needs_tax_code and not coded and account["Classification"] in _TAXABLE:
+        raise tax_code_missing(books)
     held = account["CurrencyRef"]["value"]
     receivable = account["AccountType"] in _NAMED
     if held != currency and (receivable or held != books.profile.currency):

@@ -88,7 +88,7 @@ def _store(books: Books, draft: Wire, former: Wire | None) -> Wire:
             "EntityRef": payee,
             "PaymentMethodRef": draft.get("PaymentMethodRef"),
             "PaymentRefNum": draft.get("PaymentRefNum"),
-            "Credit": draft.get("Credit", False),
+            "Credit": draft.get("Credit") or None,
             "TotalAmt": total(amount for _, amount, _ in split.debits),
             "PrintStatus": draft.get("PrintStatus", "NotSet"),
             **head,
@@ -174,7 +174,7 @@ def _customer(books: Books, payee: Wire | None, detail: Wire) -> str:
 
 def _postings(row: Wire, split: _Split) -> list[Posting]:
     """Debits against the account paid from; a card credit is the reverse."""
-    sign = -1 if row["Credit"] else 1
+    sign = -1 if row.get("Credit") else 1
     rate = row.get("ExchangeRate", Decimal(1))
     postings = []
     for account, amount, customer in split.debits:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from simulator.books.accounts import MONEY_TYPES, account_for
 from simulator.books.auto_apply import auto_apply
 from simulator.books.currencies import transaction_currency
 from simulator.books.faults import Fault
@@ -17,13 +16,13 @@ from simulator.books.links import (
     release,
     settlement,
 )
-from simulator.books.lists import address, display, draft_of, is_sparse, without_nothing
+from simulator.books.lists import display, draft_of, is_sparse, without_nothing
 from simulator.books.money import ZERO, cents, total
 from simulator.books.numbers import release_number, settle_number
 from simulator.books.sales_lines import SalesLines, read_lines
+from simulator.books.sales_parts import addresses, of_kind, own_links, references, state_of
 from simulator.books.schemas import Schema
 from simulator.books.schemas_documents import CREDIT_MEMO, INVOICE, REFUND_RECEIPT, SALES_RECEIPT
-from simulator.books.small_lists import due_date
 from simulator.books.state import Books
 from simulator.books.tax import Tax, drop_global_calculation, global_tax, us_tax
 from simulator.books.wire import Wire, ref, ref_id
@@ -60,13 +59,6 @@ _PLAIN = (
     "ShipMethodRef",
     "ProjectRef",
     "TransactionLocationType",
-)
-_ADDRESSES = ("BillAddr", "ShipAddr", "ShipFromAddr")
-_ONLINE = (
-    "AllowIPNPayment",
-    "AllowOnlinePayment",
-    "AllowOnlineCreditCardPayment",
-    "AllowOnlineACHPayment",
 )
 
 
@@ -129,18 +121,18 @@ def _store(
             "TxnDate": on,
             **transaction_currency(books, draft, customer, on),
             **{name: draft.get(name) for name in _PLAIN},
-            **({"LinkedTxn": _own_links(draft)} if entity == "Invoice" else {}),
+            **({"LinkedTxn": own_links(draft)} if entity == "Invoice" else {}),
             "Line": lines.wire,
             "TxnTaxDetail": tax.detail,
             "GlobalTaxCalculation": None if books.profile.is_us else _calculation(books, draft),
             "CustomerRef": ref(customer["Id"], display("Customer", customer)) if customer else None,
-            **_addresses(books, draft, sent, former, customer),
-            **_references(books, draft, former),
+            **addresses(books, draft, sent, former, customer),
+            **references(books, draft, former),
             "TotalAmt": amount,
             "ApplyTaxAfterDiscount": draft.get("ApplyTaxAfterDiscount", False),
             "PrintStatus": draft.get("PrintStatus", "NeedToPrint"),
             "EmailStatus": draft.get("EmailStatus", "NotSet"),
-            **_of_kind(books, entity, draft, sent, customer, former, on),
+            **of_kind(books, entity, draft, sent, customer, former, on),
         }
     )
     if row["EmailStatus"] == "NeedToSend" and "BillEmail" not in row:
@@ -216,126 +208,14 @@ def _amounts(
     if not books.profile.is_us:
         return lines, global_tax(books, lines.taxed, on, calculation, given)
     exempt = customer is not None and customer["Taxable"] is False
-    state = _state(draft, customer)
+    state = state_of(draft, customer)
     return lines, us_tax(books, lines.taxed, on, given, exempt=exempt, state=state)
-
-
-def _state(draft: Wire, customer: Wire | None) -> str | None:
-    for holder in (draft, customer or {}):
-        for name in ("ShipAddr", "BillAddr"):
-            code = holder.get(name, {}).get("CountrySubDivisionCode")
-            if code:
-                return str(code)
-    return None
 
 
 def _home(row: Wire) -> None:
     if "ExchangeRate" in row:
         row["HomeTotalAmt"] = cents(row["TotalAmt"] * row["ExchangeRate"])
         row["HomeBalance"] = row["HomeTotalAmt"]
-
-
-def _own_links(draft: Wire) -> list[Wire]:
-    """Links the sender may set: estimates and time, never payments."""
-    return [link for link in draft.get("LinkedTxn", []) if link.get("TxnType") != "Payment"]
-
-
-def _addresses(
-    books: Books, draft: Wire, sent: Wire, former: Wire | None, customer: Wire | None
-) -> Wire:
-    found: Wire = {}
-    for name in _ADDRESSES:
-        if name not in sent:
-            fallback = customer.get(name) if customer and former is None else None
-            found[name] = draft.get(name, fallback)
-            continue
-        given = sent[name]
-        if former is not None and books.rules.flatten_addresses:
-            given = _flattened(given)
-        found[name] = address(books, given, former.get(name) if former else None)
-    return found
-
-
-def _flattened(sent: Wire) -> Wire:
-    """The address as QuickBooks prints it: everything in Line1 to Line5."""
-    lines = [sent[f"Line{n}"] for n in range(1, 6) if sent.get(f"Line{n}")]
-    region = " ".join(sent[n] for n in ("CountrySubDivisionCode",) if sent.get(n))
-    town = ", ".join(part for part in (sent.get("City"), region) if part)
-    last = "  ".join(part for part in (town, sent.get("PostalCode")) if part)
-    lines += [part for part in (last, sent.get("Country")) if part]
-    return {f"Line{n}": line for n, line in enumerate(lines[:5], start=1)}
-
-
-def _references(books: Books, draft: Wire, former: Wire | None) -> Wire:
-    found: Wire = {}
-    for name, entity, group, switch in (
-        ("ClassRef", "Class", "AccountingInfoPrefs", "ClassTrackingPerTxn"),
-        ("DepartmentRef", "Department", "AccountingInfoPrefs", "TrackDepartments"),
-        ("PaymentMethodRef", "PaymentMethod", None, None),
-    ):
-        if name not in draft:
-            continue
-        if former is not None and ref_id(former, name) == draft[name]["value"]:
-            found[name] = former[name]
-            continue
-        target = books.referred(entity, draft[name])
-        if group is None or books.preference(group, str(switch)):
-            found[name] = ref(target["Id"], display(entity, target))
-    return found
-
-
-def _of_kind(
-    books: Books,
-    entity: str,
-    draft: Wire,
-    sent: Wire,
-    customer: Wire | None,
-    former: Wire | None,
-    on: str,
-) -> Wire:
-    """The attributes only one kind of form has."""
-    match entity:
-        case "Invoice":
-            return _of_invoice(books, draft, sent, customer, former, on)
-        case "CreditMemo":
-            return {"SalesTermRef": draft.get("SalesTermRef")}
-    return {"DepositToAccountRef": _money_account(books, entity, draft)}
-
-
-def _of_invoice(
-    books: Books, draft: Wire, sent: Wire, customer: Wire | None, former: Wire | None, on: str
-) -> Wire:
-    chosen = draft.get("SalesTermRef")
-    if chosen is None and former is None and customer is not None:
-        chosen = customer.get("SalesTermRef")
-    held = None if former is None else former.get("SalesTermRef")
-    if chosen is not None and chosen != held:
-        term = books.referred("Term", chosen)
-        chosen = ref(term["Id"], term["Name"])
-    fallback = chosen or books.preference("SalesFormsPrefs", "DefaultTerms")
-    due = draft.get("DueDate")
-    if due is None or ("SalesTermRef" in sent and "DueDate" not in sent):
-        terms = books.store.rows["Term"]
-        due = due_date(terms.get(fallback["value"]) if fallback else None, on)
-    found: Wire = {"SalesTermRef": chosen, "DueDate": due}
-    found |= {name: draft.get(name, False) for name in _ONLINE}
-    if "Deposit" in draft and books.preference("SalesFormsPrefs", "AllowDeposit"):
-        found["Deposit"] = draft["Deposit"]
-        found["DepositToAccountRef"] = draft.get("DepositToAccountRef")
-    return found
-
-
-def _money_account(books: Books, entity: str, draft: Wire) -> Wire:
-    """Where the money of a receipt goes to, or a refund comes from."""
-    if "DepositToAccountRef" not in draft:
-        if entity == "RefundReceipt":
-            raise Fault.missing("DepositToAccountRef")
-        draft["DepositToAccountRef"] = ref(books.account_in_role("undeposited"))
-    account = account_for(books, draft["DepositToAccountRef"], "DepositToAccountRef", MONEY_TYPES)
-    printed = draft.get("PrintStatus") == "PrintComplete" and account["AccountType"] == "Bank"
-    if entity == "RefundReceipt" and printed and "PaymentRefNum" not in draft:
-        raise Fault.missing("PaymentRefNum")
-    return ref(account["Id"], display("Account", account))
 
 
 def _credits(lines: SalesLines, tax: Tax, books: Books) -> dict[str, Decimal]:
@@ -348,7 +228,11 @@ def _credits(lines: SalesLines, tax: Tax, books: Books) -> dict[str, Decimal]:
 
 
 def _postings(books: Books, entity: str, row: Wire, credits: dict[str, Decimal]) -> list[Posting]:
-    """Credits by account against receivables or money; a form that takes back posts the reverse."""
+    """
+    Credits by account against receivables or money; a form that takes back posts the reverse.
+
+    Cents that the rounding of each to home currency leaves are exchange gain or loss.
+    """
     form = FORMS[entity]
     rate = row.get("ExchangeRate", Decimal(1))
     postings = [
@@ -357,13 +241,16 @@ def _postings(books: Books, entity: str, row: Wire, credits: dict[str, Decimal])
     if "Deposit" in row:
         target = ref_id(row, "DepositToAccountRef") or books.account_in_role("undeposited")
         postings.append(Posting(target, cents(row["Deposit"] * rate)))
-    balancing = -total(posting.amount for posting in postings)
+    owed = form.sign * (row["TotalAmt"] - row.get("Deposit", ZERO))
+    home = cents(owed * rate)
     if form.on_account:
-        owed = form.sign * (row["TotalAmt"] - row.get("Deposit", ZERO))
         receivable = receivable_account(books, row)
-        postings.append(Posting(receivable, balancing, row["CustomerRef"]["value"], owed))
+        postings.append(Posting(receivable, home, row["CustomerRef"]["value"], owed))
     else:
-        postings.append(Posting(row["DepositToAccountRef"]["value"], balancing))
+        postings.append(Posting(row["DepositToAccountRef"]["value"], home))
+    rest = total(posting.amount for posting in postings)
+    if rest:
+        postings.append(Posting(books.account_in_role("exchange"), -rest))
     return postings
 
 

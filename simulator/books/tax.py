@@ -79,14 +79,19 @@ def global_tax(
         return NO_TAX
     taxed = list(lines)
     if any(line.code is None for line in taxed):
-        word = books.profile.tax_word
-        raise Fault.business(f"Make sure all your transactions have a {word} rate before you save.")
+        raise tax_code_missing(books)
     shares = _shares(books, taxed, on, side)
     if calculation == "TaxInclusive":
         _fit_to_gross(books, shares, taxed, on, side)
     if sent is not None and "TaxLine" in sent:
         _override(shares, sent)
     return _as_tax(books, shares)
+
+
+def tax_code_missing(books: Books) -> Fault:
+    """6000 in the country's words."""
+    word = books.profile.tax_word
+    return Fault.business(f"Make sure all your transactions have a {word} rate before you save.")
 
 
 def _shares(books: Books, lines: list[TaxedLine], on: str, side: Side) -> list[_Share]:

@@ -114,9 +114,10 @@ def found_rate(books: Books, rate: Rate) -> Wire:
         "Description": rate.description or rate.name,
         "Active": rate.active,
         "AgencyRef": ref(agency[1]),
-        "EffectiveTaxRate": _history(books, rate),
         "SpecialTaxType": rate.special,
     }
+    if rate.history or not books.profile.is_us:
+        row["EffectiveTaxRate"] = _history(books, rate)
     if not rate.history:
         row["RateValue"] = rate.percent
     if rate.display is not None:

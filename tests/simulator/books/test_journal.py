@@ -113,6 +113,12 @@ class TestJournalEntry:
             bench.new("JournalEntry", Line=[side(bench, "Debit", "Checking", "105.00"), line])
         assert refused.value.code == code
 
+    def test_income_lines_may_need_a_code_by_rule(self, bench: Bench) -> None:
+        bench.company.rules.journal_needs_tax_code = True
+
+        with pytest.raises(Fault, match="GST/HST rate"):
+            summary(bench)
+
     def test_payment_settles_an_entry(self, bench: Bench) -> None:
         entry = summary(bench)
         link = {"TxnId": entry["Id"], "TxnType": "JournalEntry"}

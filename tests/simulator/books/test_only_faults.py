@@ -197,7 +197,7 @@ def test_nothing_but_faults_comes_out(
     assert BENCH.out_of_balance() == 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(body=st.recursive(ODD, lambda inner: st.dictionaries(st.text(max_size=5), inner)))
 def test_any_body_at_all(body: Any) -> None:
     for entity in BODIES:

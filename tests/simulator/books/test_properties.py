@@ -86,7 +86,7 @@ def check(bench: Bench) -> None:
     assert bench.company.get("Customer", bench.customer)["Balance"] == owed
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=steps, auto_apply=st.booleans(), unlink=st.booleans())
 def test_books_balance_after_any_sequence(
     steps: list[tuple[str, Any, int, Decimal]], auto_apply: bool, unlink: bool
@@ -100,6 +100,34 @@ def test_books_balance_after_any_sequence(
         except Fault:
             assert {kind: bench.company.rows(kind) for kind in KINDS} == before
         check(bench)
+
+
+rates = st.decimals(min_value="0.5", max_value="2", places=4)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=st.lists(st.tuples(amounts, amounts, rates, rates), min_size=1, max_size=5))
+def test_settled_foreign_invoices_leave_nothing_open(
+    steps: list[tuple[Decimal, Decimal, Decimal, Decimal]],
+) -> None:
+    """
+    Whatever the rates did in between: both the customer and the foreign receivable are at zero.
+    """
+    bench = Bench("multicurrency")
+    euro = {"value": "EUR"}
+    customer = bench.new("Customer", DisplayName="Euro", CurrencyRef=euro)
+    bench.customer = customer["Id"]
+    for net, other, sold_at, paid_at in steps:
+        lines = (bench.line(str(net), "GST/PST BC"), bench.line(str(other), "HST ON"))
+        invoice = bench.sale(*lines, CurrencyRef=euro, ExchangeRate=sold_at)
+        owed = str(invoice["Balance"])
+        if invoice["Balance"]:
+            bench.pay(owed, (invoice, owed), CurrencyRef=euro, ExchangeRate=paid_at)
+        assert bench.out_of_balance() == 0
+
+    receivable = bench.accounts["Accounts Receivable (A/R) - EUR"]
+    assert receivable not in bench.company.trial_balance()
+    assert bench.see("Customer", customer)["Balance"] == 0
 
 
 @settings(max_examples=40, deadline=None)

@@ -222,6 +222,18 @@ class TestUpdate:
         assert changed["Line"] == row["Line"]
         assert changed["SyncToken"] == "1"
 
+    def test_full_update_takes_the_customers_address_again(self, bench: Bench) -> None:
+        bench.change("Customer", {"Id": bench.customer}, BillAddr={"Line1": "1 Road"})
+        row = bench.sale()
+
+        body = {
+            **bench.at("Invoice", row),
+            "CustomerRef": row["CustomerRef"],
+            "Line": [bench.line()],
+        }
+
+        assert bench.company.update("Invoice", body)["BillAddr"] == row["BillAddr"]
+
     def test_address_comes_back_flat(self, bench: Bench) -> None:
         row = bench.sale()
         sent = {
@@ -235,6 +247,35 @@ class TestUpdate:
 
         assert row["BillAddr"]["Line2"] == "Hope, BC  V0X"
         assert "City" not in row["BillAddr"]
+
+
+class TestTerms:
+    @pytest.mark.parametrize(
+        ("term", "due"),
+        [
+            ({"DueDays": 10}, "2026-03-11"),
+            ({"DayOfMonthDue": 15}, "2026-03-15"),
+            ({"DayOfMonthDue": 15, "DueNextMonthDays": 20}, "2026-04-15"),
+            ({"DayOfMonthDue": 31, "DueNextMonthDays": 31}, "2026-04-30"),
+        ],
+    )
+    def test_due_date(self, bench: Bench, term: dict[str, Any], due: str) -> None:
+        made = bench.new("Term", Name="own", **term)
+
+        row = bench.sale(SalesTermRef={"value": made["Id"]})
+
+        assert row["DueDate"] == due
+        assert row["SalesTermRef"]["name"] == "own"
+
+    def test_term_comes_from_the_customer(self, bench: Bench) -> None:
+        bench.change("Customer", {"Id": bench.customer}, SalesTermRef={"value": "2"})
+
+        row = bench.sale()
+
+        assert (row["SalesTermRef"]["value"], row["DueDate"]) == ("2", "2026-03-16")
+
+    def test_sent_due_date_wins(self, bench: Bench) -> None:
+        assert bench.sale(DueDate="2026-03-05")["DueDate"] == "2026-03-05"
 
 
 class TestVoidAndDelete:
