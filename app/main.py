@@ -17,6 +17,9 @@ from app.kit import pages
 from app.kit.headers import GuardedAPI
 from app.kit.limits import BodyLimit
 from app.kit.web import install_problem_handlers
+from app.openapi import install_openapi
+from app.mappings import endpoints as mappings
+from app.mappings import word_endpoints as word_mappings
 from app.organizations import endpoints as organizations
 
 VERSION = "0.1.0"
@@ -30,6 +33,8 @@ def routers() -> list[APIRouter]:
         billing.router,
         connections.router,
         books.router,
+        mappings.router,
+        word_mappings.router,
         jobs.router,
         browser.router,
         console.router,
@@ -51,4 +56,5 @@ def create_app(collaborators: Collaborators) -> FastAPI:
     app.add_middleware(BodyLimit)
     for router in routers():
         app.include_router(router)
+    install_openapi(app)
     return app

@@ -67,7 +67,7 @@ class Connected:
                 records=records,
             )
 
-    async def bill(self, kind: BillingKind, billing_id: str, **body: Any) -> None:
+    async def bill(self, kind: BillingKind, billing_id: str, /, **body: Any) -> None:
         """Put a billing record as the billing room keeps it."""
         values = {"billing_id": billing_id, "updated_at": CREATED, **body}
         prepared = billing.prepare(SPEC_OF[kind].model.model_validate(values))
