@@ -24,8 +24,6 @@ RUN groupadd --gid 10001 ledgerwire \
     && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin ledgerwire
 COPY --from=build /opt/ledgerwire /opt/ledgerwire
 WORKDIR /srv
-COPY alembic.ini ./
-COPY migrations ./migrations
 ENV PATH=/opt/ledgerwire/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
