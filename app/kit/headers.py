@@ -19,6 +19,9 @@ DEFAULTS = {
     "Referrer-Policy": "no-referrer",
 }
 
+# Asked every few seconds by machines; a line for each would bury the others.
+PROBES = frozenset(("/healthz", "/readyz", "/metrics"))
+
 log = structlog.get_logger(__name__)
 
 
@@ -72,11 +75,12 @@ def _request_id(scope: Scope) -> str:
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
-    route = scope.get("route")
-    log.info(
+    route = getattr(scope.get("route"), "path", None)
+    note = log.debug if route in PROBES else log.info
+    note(
         "request_answered",
         method=scope["method"],
-        route=getattr(route, "path", None),
+        route=route,
         status=status,
         duration_ms=round(seconds * 1000, 1),
     )

@@ -50,7 +50,6 @@ def security_headers(form_targets: Iterable[str] = ()) -> dict[str, str]:
         f"form-action {targets}; frame-ancestors 'none'",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Opener-Policy": "same-origin",
         "Cache-Control": "no-store",
     }
 

@@ -4,6 +4,7 @@ import re
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 
 async def test_front_page_says_what_this_is(anonymous: httpx.AsyncClient) -> None:
@@ -68,3 +69,18 @@ async def test_preflight_of_another_origin_gets_no_leave(anonymous: httpx.AsyncC
     )
 
     assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_even_a_failure_is_uncached_and_numbered(app: FastAPI) -> None:
+    @app.get("/breaks")
+    async def breaks() -> None:
+        raise RuntimeError("a name and an amount")
+
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.get("/breaks")
+
+    assert answer.status_code == 500
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-request-id"]
+    assert "amount" not in answer.text
