@@ -11,50 +11,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
+from simulator.books.rules import Rules
+
 TaxModel = Literal["GLOBAL", "US_AST", "US_MANUAL", "US_NONE"]
 TaxType = Literal["TaxOnAmount", "TaxOnAmountPlusTax", "TaxOnTax"]
-
-
-@dataclass
-class Rules:
-    """
-    What the reference leaves open, each the pessimistic way unless it says otherwise.
-
-    A company has its own copy; a test may change it at any time.
-    """
-
-    docnumber_when_custom_off: Literal["replace", "keep"] = "replace"
-    """Fate of a sent DocNumber while CustomTxnNumbers is false."""
-    warn_duplicate_docnum: bool = True
-    """The company's switch behind 6140."""
-    refuse_four_byte: bool = True
-    """Emoji and other characters outside the basic plane are refused with 500."""
-    inactive_blocks_name: bool = True
-    """A name stays taken after its holder was made inactive, although that one is renamed."""
-    over_application_code: Literal["6000", "620"] = "6000"
-    """Code for applying more than is open."""
-    flatten_addresses: bool = True
-    """An updated document gives its address back as Line1 to Line4."""
-    auto_apply_in_answer: bool = True
-    """False: the answer of a create is from before QuickBooks linked it by itself."""
-    delete_linked: Literal["refuse", "unlink"] = "refuse"
-    """Deleting a document that has payments."""
-    several_receivable_lines: bool = False
-    """Whether a journal entry may have more than one A/R or A/P line."""
-    journal_tax_accounts: bool = False
-    """Whether a journal entry may post to an agency's tax account without a tax code."""
-    journal_needs_tax_code: bool = False
-    """GLOBAL: whether a journal line on an income or expense account needs a tax code (6000)."""
-    manual_code_alone: Literal["zero", "compute"] = "zero"
-    """US-MANUAL: a header code without amounts."""
-    ast_missing_code: Literal["TAX", "NON"] = "TAX"
-    """US-AST: what a line without code counts as."""
-    ast_difference: Decimal = Decimal("0.00")
-    """US-AST: added to what automated sales tax computes, when no override is sent."""
-    ast_override: bool = True
-    """US-AST: whether an explicit TotalTax is kept."""
-    us_refuses_global_calculation: bool = True
-    """US companies: a sent GlobalTaxCalculation is a fault; else it is ignored."""
 
 
 @dataclass(frozen=True, slots=True)

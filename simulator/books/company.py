@@ -36,6 +36,7 @@ from simulator.books.ledger import LedgerEntry
 from simulator.books.payments import create_payment, delete_payment, update_payment, void_payment
 from simulator.books.people import create_person, update_person
 from simulator.books.purchases import create_purchase, delete_purchase, update_purchase
+from simulator.books.rules import Rules
 from simulator.books.sales import FORMS, create_sale, delete_sale, update_sale, void_sale
 from simulator.books.settings import update_company_info, update_preferences, with_preference
 from simulator.books.small_lists import create_small, update_small
@@ -43,7 +44,7 @@ from simulator.books.state import ENTITIES, SINGLETONS, TRANSACTIONS, Books
 from simulator.books.storable import refuse_unstorable
 from simulator.books.tax_lists import create_agency, create_by_service
 from simulator.books.wire import Wire
-from simulator.profiles import Profile, Rules
+from simulator.profiles import Profile
 
 PEOPLE: Final = frozenset({"Customer", "Vendor", "Employee"})
 SMALL: Final = frozenset({"PaymentMethod", "Term", "Class", "Department"})

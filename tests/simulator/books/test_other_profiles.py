@@ -61,6 +61,32 @@ class TestFounding:
         assert "PartnerTaxEnabled" not in manual
 
 
+class TestRules:
+    def test_change(self) -> None:
+        rules = Bench().company.rules
+
+        rules.change({"over_application_code": "620", "ast_difference": "0.01"})
+
+        assert rules.to_json()["over_application_code"] == "620"
+        assert rules.ast_difference == D("0.01")
+
+    @pytest.mark.parametrize(
+        "values", [{"nonsense": True}, {"delete_linked": "x"}, {"flatten_addresses": "yes"}]
+    )
+    def test_all_or_nothing(self, values: dict[str, Any]) -> None:
+        rules = Bench().company.rules
+
+        with pytest.raises(ValueError, match=r"rules|must be"):
+            rules.change({"over_application_code": "620", **values})
+
+        assert rules.over_application_code == "6000"
+
+    def test_each_company_has_its_own(self) -> None:
+        Bench().company.rules.delete_linked = "unlink"
+
+        assert Bench().company.rules.delete_linked == "refuse"
+
+
 class TestUsManual:
     def test_worked_example_of_tucson(self) -> None:
         bench = Bench("us_manual")
