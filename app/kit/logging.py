@@ -52,9 +52,13 @@ ALLOWED = frozenset(
 )
 
 
+# What structlog's formatter itself puts along and takes off again.
+CARRIED = frozenset(["_record", "_from_structlog"])
+
+
 def allow_list(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Drop every field that is not on the list."""
-    return {key: value for key, value in event.items() if key in ALLOWED}
+    return {key: value for key, value in event.items() if key in ALLOWED or key in CARRIED}
 
 
 def error_name(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

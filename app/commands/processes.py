@@ -1,0 +1,162 @@
+"""`serve`, `api`, `worker`: the long-running processes."""
+
+import asyncio
+import os
+import time
+import urllib.error
+import urllib.request
+from functools import partial
+from typing import Annotated
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from app.bootstrap import build
+from app.commands.children import Child, Children, ledgerwire
+from app.commands.terminal import (
+    Stop,
+    console,
+    is_embedded,
+    open_stores,
+    sentences,
+    settings_of_environment,
+    stoppable,
+)
+from app.kit.embedded import StoreUrls
+from app.kit.logging import configure
+from app.main import create_app
+from app.schema import upgrade
+from app.settings import Settings
+from app.worker import run_worker
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8400
+START_SECONDS = 60.0
+
+
+def api(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
+    """Answer HTTP. Stateless: run as many as you like."""
+    with sentences(), stoppable():
+        settings = _configured()
+        with open_stores(settings) as urls:
+            _migrate_embedded(settings, urls)
+            config = uvicorn.Config(
+                partial(_app, settings, urls),
+                factory=True,
+                host=host,
+                port=port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=30,
+            )
+            server = uvicorn.Server(config)
+            server.run()
+            if not server.started:
+                raise Stop(
+                    f"The API did not start on {host}:{port}.",
+                    ["Another program may listen there: take another port with --port."],
+                )
+
+
+def _app(settings: Settings, urls: StoreUrls) -> FastAPI:
+    return create_app(build(settings, database_url=urls.database_url, redis_url=urls.redis_url))
+
+
+def worker() -> None:
+    """Claim due jobs and talk to QuickBooks. Run as many as you like."""
+    with sentences(), stoppable():
+        settings = _configured()
+        with open_stores(settings) as urls:
+            _migrate_embedded(settings, urls)
+            work = run_worker(settings, database_url=urls.database_url, redis_url=urls.redis_url)
+            asyncio.run(work)
+
+
+def serve(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
+    """Run everything in one command: stores where none are set, migrations, API and worker."""
+    with sentences(), stoppable():
+        settings = _configured(**_address(host, port))
+        with open_stores(settings) as urls:
+            upgrade(urls.database_url)
+            environment = _environment_of(settings, urls)
+            arguments = ["api", "--host", host, "--port", str(port)]
+            with Children() as children:
+                children.start(Child("api", ledgerwire(*arguments), environment))
+                children.start(Child("worker", ledgerwire("worker"), environment))
+                _await_answer(children, host, port)
+                _say_where(settings, host, port)
+                while True:
+                    children.watch()
+                    time.sleep(0.5)
+
+
+def _configured(**overrides: object) -> Settings:
+    settings = settings_of_environment(**overrides)
+    configure(level=settings.log_level, form=settings.log_format)
+    return settings
+
+
+def _address(host: str, port: int) -> dict[str, object]:
+    """Return what PUBLIC_URL is when nobody has set it: the port that was asked for."""
+    if "public_url" in settings_of_environment().model_fields_set:
+        return {}
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared only
+    return {"public_url": f"http://{shown}:{port}"}
+
+
+def _environment_of(settings: Settings, urls: StoreUrls) -> dict[str, str]:
+    """Return what the children are told beyond our own environment."""
+    return {
+        "DATABASE_URL": urls.database_url,
+        "REDIS_URL": urls.redis_url,
+        "DATA_DIR": str(settings.data_dir.absolute()),
+        "PUBLIC_URL": settings.public_url,
+    }
+
+
+def _migrate_embedded(settings: Settings, urls: StoreUrls) -> None:
+    """Bring an embedded database to its head; one's own is migrated by its owner."""
+    if is_embedded(settings):
+        upgrade(urls.database_url)
+
+
+def _await_answer(children: Children, host: str, port: int) -> None:
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared only
+    deadline = time.monotonic() + START_SECONDS
+    while not answers(f"http://{shown}:{port}/healthz"):
+        children.watch()
+        if time.monotonic() > deadline:
+            raise Stop("The API does not answer.", ["Its reason may stand above."])
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    """Tell whether somebody answers 200 there."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)  # noqa: PLR2004
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _say_where(settings: Settings, host: str, port: int) -> None:
+    out = console()
+    kept = settings.data_dir.absolute() / "secrets.json"
+    operator = "the setting OPERATOR_KEY" if os.environ.get("OPERATOR_KEY") else str(kept)
+    store = "DATABASE_URL" if settings.database_url else f"embedded, in {settings.data_dir}"
+    rows = {
+        "Ledgerwire": settings.public_url,
+        "listening on": f"{host}:{port}",
+        "API description": f"{settings.public_url}/docs",
+        "Previous History": f"{settings.public_url}/console",
+        "redirect URI at Intuit": settings.callback_url,
+        "QuickBooks": settings.quickbooks_environment,
+        "database": store,
+        "operator key": f"in {operator}",
+    }
+    for name, value in rows.items():
+        out.print(f"{name:>23}  {value}", markup=False)
+    out.print("Ctrl-C stops everything.")

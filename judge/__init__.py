@@ -1,0 +1,1 @@
+"""Compares what was billed with what stands in the books; knows nothing of either program."""
