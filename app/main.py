@@ -11,16 +11,18 @@ from app.bootstrap import Collaborators
 from app.connections import browser
 from app.connections import endpoints as connections
 from app.console import endpoints as console
+from app.health import install_health
 from app.integrations import endpoints as integrations
 from app.jobs import endpoints as jobs
 from app.kit import pages
 from app.kit.headers import GuardedAPI
 from app.kit.limits import BodyLimit
 from app.kit.web import install_problem_handlers
-from app.openapi import install_openapi
 from app.mappings import endpoints as mappings
 from app.mappings import word_endpoints as word_mappings
+from app.openapi import install_openapi
 from app.organizations import endpoints as organizations
+from app.schema import heads
 
 VERSION = "0.1.0"
 
@@ -56,5 +58,6 @@ def create_app(collaborators: Collaborators) -> FastAPI:
     app.add_middleware(BodyLimit)
     for router in routers():
         app.include_router(router)
+    install_health(app, schema_heads=heads())
     install_openapi(app)
     return app
