@@ -17,11 +17,18 @@ from fastapi import FastAPI
 from app.bootstrap import Collaborators, build
 from app.kit.db import Database
 from app.kit.embedded import EmbeddedPostgres, EmbeddedValkey
+from app.kit.logging import configure
 from app.main import create_app
 from app.settings import Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
 _numbers = itertools.count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    """Logs as in production: allowed fields only, no tracebacks with values."""
+    configure(level="WARNING")
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,7 @@ def deciders(composer: Composer) -> dict[str, Decide]:
 
 async def _step_ids(session: AsyncSession, job_id: UUID) -> dict[str, UUID]:
     rows = await session.execute(select(Step.name, Step.id).where(Step.job_id == job_id))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def _affected(session: AsyncSession, job_id: UUID) -> dict[PriceCodes, int]:

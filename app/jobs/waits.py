@@ -3,6 +3,9 @@
 from dataclasses import dataclass, fields
 from typing import Self
 
+# Below these a busy machine loses its leases and gets nothing done.
+FLOORS = {"lease": 4.0, "heartbeat": 0.8, "slice": 3.0, "poll": 0.05, "parked": 0.5}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
@@ -27,7 +30,11 @@ class Waits:
     catch_up_margin: float = 600.0
 
     def scaled(self, factor: float) -> Self:
-        """Return the same waits, each times *factor*; what guards a call keeps its length."""
+        """
+        Return the same waits, each times *factor*.
+
+        What guards a call keeps its length, and leases stay long enough for a busy machine.
+        """
         kept = {"intent_age", "catch_up_margin"}
         changed = {}
         for field in fields(self):
@@ -37,5 +44,5 @@ class Waits:
             elif isinstance(value, tuple):
                 changed[field.name] = tuple(part * factor for part in value)
             else:
-                changed[field.name] = value * factor
+                changed[field.name] = max(value * factor, FLOORS.get(field.name, 0.0))
         return type(self)(**changed)

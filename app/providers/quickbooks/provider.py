@@ -77,13 +77,13 @@ class QuickBooksProvider:
     async def customers(self, window: CreationWindow) -> AsyncIterator[list[Customer]]:
         """Yield customers created in the window, inactive ones too."""
         select = self._created(Select("Customer").with_inactive(), window)
-        async for page in self._list(select, translate.to_customer):
+        async for page in self._list(select, translate.to_customer, skip=window.skip):
             yield page
 
     async def items(self, window: CreationWindow) -> AsyncIterator[list[Item]]:
         """Yield items created in the window, inactive ones too."""
         select = self._created(Select("Item").with_inactive(), window)
-        async for page in self._list(select, translate.to_item):
+        async for page in self._list(select, translate.to_item, skip=window.skip):
             yield page
 
     async def accounts(self) -> AsyncIterator[list[Account]]:
@@ -138,7 +138,10 @@ class QuickBooksProvider:
     ) -> AsyncIterator[list[BooksDocument]]:
         """Yield the documents of the kind that were created in the window."""
         select = self._created(self._all_of(kind), window)
-        async for page in self._list(select, lambda row: translate.to_document(kind, row)):
+        pages_read = self._list(
+            select, lambda row: translate.to_document(kind, row), skip=window.skip
+        )
+        async for page in pages_read:
             yield page
 
     # -- writes
@@ -275,8 +278,10 @@ class QuickBooksProvider:
             "MetaData.CreateTime", "<", end
         )
 
-    async def _list(self, select: Select, translated: Callable[[Row], T]) -> AsyncIterator[list[T]]:
-        async for rows in pages(select, self._fetch(select)):
+    async def _list(
+        self, select: Select, translated: Callable[[Row], T], *, skip: int = 0
+    ) -> AsyncIterator[list[T]]:
+        async for rows in pages(select, self._fetch(select), skip=skip):
             yield [translated(row) for row in rows]
 
     async def _find(self, kind: Kind, select: Select) -> list[BooksDocument]:

@@ -109,16 +109,20 @@ class Select:
 
 
 async def pages(
-    select: Select, fetch: Callable[[Statement], Awaitable[list[Row]]], *, size: int = PAGE_SIZE
+    select: Select,
+    fetch: Callable[[Statement], Awaitable[list[Row]]],
+    *,
+    size: int = PAGE_SIZE,
+    skip: int = 0,
 ) -> AsyncIterator[list[Row]]:
     """
-    Yield the selection page by page, non-empty, each row once (by Id).
+    Yield the selection page by page behind its first *skip* rows, non-empty, each row once (by Id).
 
     A page with fewer rows than asked for is the last one; counters in the answer are not
     believed. The caller freezes the upper bound by a condition where rows may come in meanwhile.
     """
     seen: set[object] = set()
-    start = 1
+    start = 1 + skip
     while True:
         rows = await fetch(select.page(start, size))
         fresh = []
