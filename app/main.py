@@ -12,6 +12,7 @@ from app.connections import browser
 from app.connections import endpoints as connections
 from app.console import endpoints as console
 from app.health import install_health
+from app.imports import endpoints as imports
 from app.integrations import endpoints as integrations
 from app.jobs import endpoints as jobs
 from app.kit import pages
@@ -37,6 +38,7 @@ def routers() -> list[APIRouter]:
         books.router,
         mappings.router,
         word_mappings.router,
+        imports.router,
         jobs.router,
         browser.router,
         console.router,

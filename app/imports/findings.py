@@ -65,8 +65,9 @@ def _row(job: JobView, step: StepView, finding: Finding, position: int) -> dict[
         "step_id": step.id,
         "position": position,
         "kind": finding.kind,
-        "billing_id": finding.billing_id or finding.external_id or "",
-        "operation": finding.code,
+        # An id of the books never stands where a billing id is expected.
+        "billing_id": finding.billing_id or "",
+        "operation": f"{finding.code}:{finding.external_id or ''}",
         "customer": finding.name if finding.kind == "customer" else None,
         "state": "finding",
         "document_type": finding.kind if finding.external_id else None,

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.errors import Fault
@@ -120,7 +121,7 @@ async def _last_records(
             Record.billing_id.in_(list(names)),
         )
         .order_by(Record.kind, Record.billing_id, Record.id.desc())
-        .distinct(Record.kind, Record.billing_id)
+        .ext(distinct_on(Record.kind, Record.billing_id))
     )
     return {record.billing_id: record for record in rows}
 

@@ -1,0 +1,115 @@
+"""Adopting imported customers, and customer mappings."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Query, Response
+
+from app.books.service import books_of
+from app.imports import pairing
+from app.imports.adopting import Wish, adopt
+from app.imports.schemas import (
+    AdoptIn,
+    AdoptOut,
+    CustomerMappingIn,
+    CustomerMappingOut,
+    CustomerMappingPatch,
+)
+from app.kit.web import Cursor, Limit, Page, Route, refusals
+from app.organizations.access import IdempotencyKey, Reader, Writer
+
+router = APIRouter(
+    prefix="/v1/integrations/{integration_id}",
+    route_class=Route,
+    responses=refusals(401, 403, 404, 409, 422),
+)
+MOST_AT_ONCE = 1000
+
+
+@router.post(
+    "/books/customers/adopt", tags=["books"], summary="Make billing customers of imported ones"
+)
+async def adopt_customers(
+    integration_id: UUID,
+    tenant: Writer,
+    rows: Annotated[list[AdoptIn], Body(min_length=1, max_length=MOST_AT_ONCE)],
+    _key: IdempotencyKey = None,
+) -> AdoptOut:
+    """
+    Link each imported customer, and create the billing customer if its id is new.
+
+    Each row stands alone; a refused one says why. What the billing system sends of the customer
+    later replaces what was copied from the books.
+    """
+    books = await books_of(tenant.session, integration_id)
+    wishes = [Wish(row.external_id, row.billing_id) for row in rows]
+    return AdoptOut.of(await adopt(tenant.session, books, wishes))
+
+
+@router.get(
+    "/customer-mappings",
+    tags=["mappings"],
+    summary="Customer mappings: billing customers and their customers in the books",
+)
+async def list_customer_mappings(
+    integration_id: UUID,
+    tenant: Reader,
+    linked: Annotated[bool | None, Query(description="Linked, or not yet")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[CustomerMappingOut]:
+    books = await books_of(tenant.session, integration_id)
+    rows, next_cursor = await pairing.customer_rows(
+        tenant.session, books, linked=linked, limit=limit, cursor=cursor
+    )
+    return Page[CustomerMappingOut](
+        data=[CustomerMappingOut.of(row) for row in rows], next_cursor=next_cursor
+    )
+
+
+@router.post(
+    "/customer-mappings",
+    status_code=201,
+    tags=["mappings"],
+    summary="Link a billing customer to a customer of the books",
+)
+async def add_customer_mapping(
+    integration_id: UUID,
+    tenant: Writer,
+    body: CustomerMappingIn,
+    _key: IdempotencyKey = None,
+) -> CustomerMappingOut:
+    books = await books_of(tenant.session, integration_id)
+    row = await pairing.pair_customer(
+        tenant.session, books, billing_id=body.billing_id, external_id=body.external_id
+    )
+    return CustomerMappingOut.of(row)
+
+
+@router.patch(
+    "/customer-mappings/{mapping_id}",
+    tags=["mappings"],
+    summary="Link a billing customer to another customer of the books",
+)
+async def change_customer_mapping(
+    integration_id: UUID, mapping_id: UUID, tenant: Writer, body: CustomerMappingPatch
+) -> CustomerMappingOut:
+    books = await books_of(tenant.session, integration_id)
+    row = await pairing.repair_customer(
+        tenant.session, books, mapping_id, external_id=body.external_id
+    )
+    return CustomerMappingOut.of(row)
+
+
+@router.delete(
+    "/customer-mappings/{mapping_id}",
+    status_code=204,
+    tags=["mappings"],
+    summary="Unlink a billing customer for whom nothing was posted",
+)
+async def delete_customer_mapping(
+    integration_id: UUID, mapping_id: UUID, tenant: Writer
+) -> Response:
+    books = await books_of(tenant.session, integration_id)
+    await pairing.part_customer(tenant.session, books, mapping_id)
+    return Response(status_code=204)
