@@ -8,6 +8,7 @@ from app.jobs.records import Outcome
 from app.kit.db import Json
 from app.ledger.models import Link
 from app.ledger.outcomes import DOCUMENT_TYPES
+from app.ledger.postings import Remark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Send:
     content_hash: str
     hints: LookHints
     currency: str | None = None
+    # Shown with the posted record: what was done differently from what was billed.
+    remark: Remark | None = None
 
 
 Decision = Settle | Send

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounting.records import CompanyProfile, Kind, TaxModel
+from app.accounting.records import BooksDocument, CompanyProfile, Kind, TaxModel
 from app.billing import repository as billing_rows
 from app.billing import schemas as billing
 from app.books import repository as books
@@ -24,6 +24,14 @@ from app.ledger.states import LinkState
 from app.mappings import service as mappings
 
 SELLABLE = {"Service", "NonInventory", "Inventory"}
+
+
+class NeedsDocument(Exception):
+    """The books must be read before this record can be decided."""
+
+    def __init__(self, kind: Kind, external_id: str) -> None:
+        super().__init__()
+        self.kind, self.external_id = kind, external_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +60,28 @@ class ExportFacts:
     # How many documents of the job need each set of taxes; counted when the job was planned.
     affected: Mapping[PriceCodes, int] = field(default_factory=dict)
     places: dict[str, ItemPlace] = field(default_factory=dict)
+    # What was read in the books for the record in hand, and payments to be planned on what is open.
+    found: dict[tuple[Kind, str], BooksDocument | None] = field(default_factory=dict)
+    recheck_open: set[str] = field(default_factory=set)
 
     @property
     def company_id(self) -> UUID:
         return self.keeper.company_id
+
+    def document(self, kind: Kind, external_id: str) -> BooksDocument | None:
+        """
+        Return a document as the books have it now; None if they do not have it.
+
+        Raises:
+            NeedsDocument: It has to be read first, outside the transaction.
+        """
+        if (kind, external_id) not in self.found:
+            raise NeedsDocument(kind, external_id)
+        return self.found[kind, external_id]
+
+    def forget_documents(self) -> None:
+        """Begin with the next record: what was read for the last one is old."""
+        self.found.clear()
 
     @property
     def taxed_by_code(self) -> bool:

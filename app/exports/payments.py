@@ -1,6 +1,7 @@
 """Payments and applications of credits: what settles which invoice, and by how much."""
 
 import hashlib
+from collections.abc import Mapping
 from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,7 @@ from app.ledger.identity import SEPARATOR
 from app.ledger.links import find_link
 from app.ledger.models import Link
 from app.ledger.outcomes import drifted_outcome, missing_outcome
+from app.ledger.postings import Remark
 from app.ledger.states import LinkState
 
 
@@ -62,10 +64,13 @@ class PaymentDecider:
         invoices = await live_invoices(session, facts, wanted)
         if missing := [billing_id for billing_id in wanted if billing_id not in invoices]:
             raise Refusal(_invoices_missing(missing))
+        draft_of, less = payment, None
+        if payment.billing_id in facts.recheck_open:
+            draft_of, less = _on_what_is_open(facts, payment, invoices)
         day, remark = open_day(facts, payment.payment_date)
         method = facts.methods.get(payment.method or "")
         draft = payment_draft(
-            payment.model_copy(update={"payment_date": day}),
+            draft_of.model_copy(update={"payment_date": day}),
             customer_id=customer_id,
             invoices=invoices,
             method_id=method.payment_method_id if method else None,
@@ -77,11 +82,43 @@ class PaymentDecider:
         hints = LookHints(customer_id=customer_id, txn_date=day, reference=draft.reference)
         if link.state == LinkState.LIVE.value:
             return self._composer.update(
-                link, draft, content_hash=content_hash, hints=hints, currency=payment.currency
+                link,
+                draft,
+                content_hash=content_hash,
+                hints=hints,
+                currency=payment.currency,
+                remark=less,
             )
         return self._composer.create(
-            link, draft, content_hash=content_hash, hints=hints, currency=payment.currency
+            link,
+            draft,
+            content_hash=content_hash,
+            hints=hints,
+            currency=payment.currency,
+            remark=less,
         )
+
+
+def _on_what_is_open(
+    facts: ExportFacts, payment: billing.Payment, invoices: Mapping[str, str]
+) -> tuple[billing.Payment, Remark | None]:
+    """Return the payment allocated to what is still open of its invoices; the rest is unapplied."""
+    parts, less = [], []
+    for part in payment.allocations:
+        document = facts.document(Kind.INVOICE, invoices[part.invoice])
+        open_amount = (document.balance if document else None) or ZERO
+        if open_amount < part.amount:
+            less.append(f"{part.invoice}: {money(open_amount)} of {money(part.amount)}")
+        if open_amount > 0:
+            parts.append(part.model_copy(update={"amount": min(open_amount, part.amount)}))
+    remark = None
+    if less:
+        remark = Remark(
+            code="allocated_less",
+            explanation="QuickBooks settled part of its invoices by itself (automatically apply is "
+            f"on there), so less was allocated: {'; '.join(less)}. The rest is unapplied.",
+        )
+    return payment.model_copy(update={"allocations": tuple(parts)}), remark
 
 
 def by_state(link: Link, content_hash: str) -> Settle | None:
@@ -183,12 +220,13 @@ class ApplicationDecider:
         invoices = await live_invoices(session, facts, [invoice_id])
         if invoice_id not in invoices:
             raise Refusal(_invoices_missing([invoice_id]))
-        if _applied_by_books(facts, credit):
+        if _used_up(facts, credit, amount):
             raise Refusal(
                 skipped(
                     "applied_by_quickbooks",
                     f"QuickBooks applied {note.number} by itself (automatically apply credits is "
-                    "on there). Our own application would settle it twice.",
+                    f"on there); only {money(credit.unapplied or ZERO)} of it is left, and "
+                    f"{money(amount)} would be needed. Our own application would settle it twice.",
                 )
             )
         day, remark = open_day(facts, note.date)
@@ -207,10 +245,10 @@ class ApplicationDecider:
         )
 
 
-def _applied_by_books(facts: ExportFacts, credit: Link) -> bool:
-    """Tell whether the credit was used up already when the books answered its creation."""
-    used_up = credit.unapplied is not None and credit.unapplied == ZERO
-    return facts.profile.auto_apply_credits and used_up and bool(credit.total)
+def _used_up(facts: ExportFacts, credit: Link, amount: Decimal) -> bool:
+    """Tell whether QuickBooks had applied the credit already when it answered its creation."""
+    left = credit.unapplied
+    return facts.profile.auto_apply_credits and left is not None and left < amount
 
 
 def _hash(note: billing.CreditNote, invoice_id: str, amount: Decimal) -> str:

@@ -6,9 +6,8 @@ posting at most, so overlapping jobs meet here and never write twice.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,9 +18,9 @@ from app.accounting.errors import (
     ProviderError,
     ReconnectRequired,
 )
-from app.accounting.records import BooksDocument, Kind
+from app.accounting.records import Kind
 from app.exports.decisions import Send, Settle
-from app.exports.facts import ExportFacts
+from app.exports.facts import ExportFacts, NeedsDocument
 from app.jobs.models import Record
 from app.jobs.records import Outcome, attach_posting, set_outcome
 from app.jobs.work import WorkContext
@@ -39,6 +38,8 @@ Decide = Callable[[AsyncSession, ExportFacts, Link, Record], Awaitable[Send | Se
 MAX_ROUNDS = 5
 # So many doubtful answers in a row and the company rests: the books are ill.
 MAX_DOUBTS = 5
+# What the books say when more is settled than is open (the reference leaves the code open).
+OVER_APPLIED = {"6000", "620"}
 
 
 @dataclass(slots=True)
@@ -51,19 +52,10 @@ class Lane:
     ready: bool = False
     doubts: int = 0
     renewed: bool = False
-    found: dict[UUID, BooksDocument | None] = field(default_factory=dict)
 
 
 class NeedsSlot(Exception):
     """A write is due and no call is admitted yet; the transaction is left without a trace."""
-
-
-class NeedsDocument(Exception):
-    """The books must be read before this record can be decided."""
-
-    def __init__(self, kind: Kind, external_id: str, record_id: UUID) -> None:
-        super().__init__()
-        self.kind, self.external_id, self.record_id = kind, external_id, record_id
 
 
 async def process(lane: Lane, record: Record, decide: Decide) -> None:
@@ -74,17 +66,34 @@ async def process(lane: Lane, record: Record, decide: Decide) -> None:
         ProviderError: Something outside the record stops the whole company.
     """
     retried = False
+    lane.facts.forget_documents()
     for _ in range(MAX_ROUNDS):
         intent = await _intend(lane, record, decide)
         if intent is None:
             return
         lane.ready = False
         settled = await carry_out(lane.context, intent)
-        if settled.again and not retried:
+        if not retried and (settled.again or _settled_by_others(lane.facts, record, settled)):
             retried = True
             continue
         if await _through(lane, settled):
             return
+
+
+def _settled_by_others(facts: ExportFacts, record: Record, settled: Settled) -> bool:
+    """
+    Tell whether a payment was refused because QuickBooks settled its invoices by itself.
+
+    The payment is then planned anew on what is still open of them, once.
+    """
+    automatic = facts.profile.auto_apply_credits or facts.profile.auto_apply_payments
+    refused = settled.state is PostingState.REJECTED and settled.error is not None
+    if not (automatic and refused and record.kind == Kind.PAYMENT.value):
+        return False
+    if settled.error is None or settled.error.fault.code not in OVER_APPLIED:
+        return False
+    facts.recheck_open.add(record.billing_id)
+    return True
 
 
 async def _through(lane: Lane, settled: Settled) -> bool:
@@ -126,7 +135,7 @@ async def _intend(lane: Lane, record: Record, decide: Decide) -> Intent | None:
             lane.ready = True
         except NeedsDocument as wanted:
             document = await lane.context.provider.read(wanted.kind, wanted.external_id)
-            lane.found[wanted.record_id] = document
+            lane.facts.found[wanted.kind, wanted.external_id] = document
         except CommitLost:
             continue
         else:
@@ -191,6 +200,7 @@ async def _send(
         content_hash=decision.content_hash,
         hints=decision.hints,
         currency=decision.currency,
+        remark=decision.remark,
         actor=lane.context.worker,
     )
     await attach_posting(session, record.id, posting.id, state=posting.state)
@@ -211,16 +221,13 @@ def _refused_before(last: Posting, decision: Send) -> bool:
 
 async def _meet_stray(session: AsyncSession, lane: Lane, record: Record, link: Link) -> None:
     """Adopt a document that was found in the books before its record was known (again)."""
-    if record.id in lane.found:
-        document = lane.found.pop(record.id)
-        stray = await claim_stray(session, link)
-        if stray is not None and document is not None:
-            remember(link, document)
-            await session.flush()
-        return
     stray = await claim_stray(session, link)
-    if stray is not None:
-        raise NeedsDocument(Kind(stray.kind), stray.external_id, record.id)
+    if stray is None:
+        return
+    document = lane.facts.document(Kind(stray.kind), stray.external_id)
+    if document is not None:
+        remember(link, document)
+        await session.flush()
 
 
 async def _apply_decision(
@@ -244,7 +251,7 @@ async def _apply_decision(
             await _only_if_gone(session, lane, record, link)
         return posting
     if decision == "overwrite" and link.state == LinkState.DRIFTED.value:
-        document = _wanted(lane, record, link.kind, link.external_id or "")
+        document = lane.facts.document(Kind(link.kind), link.external_id or "")
         if document is None:
             link.state = LinkState.MISSING.value
         else:
@@ -255,16 +262,9 @@ async def _apply_decision(
     return posting
 
 
-def _wanted(lane: Lane, record: Record, kind: str, external_id: str) -> BooksDocument | None:
-    """Return the document as the books have it now, asking for it first if need be."""
-    if record.id not in lane.found:
-        raise NeedsDocument(Kind(kind), external_id, record.id)
-    return lane.found[record.id]
-
-
 async def _only_if_gone(session: AsyncSession, lane: Lane, record: Record, link: Link) -> None:
     """Forget the document of a link, provided the books have it no more."""
-    document = _wanted(lane, record, link.kind, link.external_id or "")
+    document = lane.facts.document(Kind(link.kind), link.external_id or "")
     if document is None:
         link.state, link.content_hash = LinkState.MISSING.value, None
     else:
@@ -281,7 +281,7 @@ async def _adopt(
     external_id: str,
     actor: str,
 ) -> None:
-    document = _wanted(lane, record, link.kind, external_id)
+    document = lane.facts.document(Kind(link.kind), external_id)
     if document is None:
         return
     if posting is not None and posting.state == PostingState.CONFLICT.value:

@@ -5,6 +5,7 @@ from app.accounting.records import Draft, Kind, LookHints, Verb
 from app.exports.decisions import Send
 from app.ledger.identity import operation_name
 from app.ledger.models import Link
+from app.ledger.postings import Remark
 
 
 class Composer:
@@ -21,6 +22,7 @@ class Composer:
         content_hash: str,
         hints: LookHints,
         currency: str | None = None,
+        remark: Remark | None = None,
     ) -> Send:
         return Send(
             write=self._provider.prepare_create(draft, marker=link.marker),
@@ -28,6 +30,7 @@ class Composer:
             content_hash=content_hash,
             hints=hints,
             currency=currency,
+            remark=remark,
         )
 
     def update(
@@ -39,6 +42,7 @@ class Composer:
         content_hash: str,
         hints: LookHints,
         currency: str | None = None,
+        remark: Remark | None = None,
     ) -> Send:
         token = link.sync_token or "0"
         return Send(
@@ -49,6 +53,7 @@ class Composer:
             content_hash=content_hash,
             hints=hints,
             currency=currency,
+            remark=remark,
         )
 
     def remove(self, link: Link, verb: Verb, *, content_hash: str) -> Send:

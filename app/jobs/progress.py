@@ -13,6 +13,8 @@ from app.jobs.work import JobView, StepView, WorkContext, check_fence
 from app.kit.db import Database, Json
 
 OPEN = ("queued", "running", "paused")
+# Posted, but not as billed: never called success.
+DIFFERING = ("variance", "allocated_less")
 FINDINGS = ("blocked", "rejected", "unknown", "parked", "conflict")
 
 
@@ -85,8 +87,12 @@ async def _has_findings(session: AsyncSession, job: Job) -> bool:
         return bool(job.counts.get("findings"))
     if any(job.counts.get(name) for name in FINDINGS):
         return True
-    variance = select(Record.id).where(Record.job_id == job.id, Record.code == "variance").limit(1)
-    return await session.scalar(variance) is not None
+    differing = (
+        select(Record.id)
+        .where(Record.job_id == job.id, Record.state == "posted", Record.code.in_(DIFFERING))
+        .limit(1)
+    )
+    return await session.scalar(differing) is not None
 
 
 async def _take_counts(session: AsyncSession, job: Job) -> None:

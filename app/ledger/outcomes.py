@@ -32,6 +32,12 @@ DOCUMENT_TYPES = {
 def posted_outcome(posting: Posting, link: Link, verb: Verb) -> Outcome:
     """Return what a posted record shows; a variance is never passed over."""
     variance = variance_of(posting) if verb in {Verb.CREATE, Verb.UPDATE} else None
+    remark = posting.hints.get("remark") or {}
+    code, cause = remark.get("code"), None
+    fixes: tuple[str, ...] = ()
+    if variance:
+        code, cause = "variance", "QuickBooks shows another amount than was billed."
+        fixes = ("Open the document in QuickBooks and compare taxes and rounding.",)
     return Outcome(
         state=PostingState.POSTED.value,
         action=ACTIONS[verb],
@@ -40,12 +46,10 @@ def posted_outcome(posting: Posting, link: Link, verb: Verb) -> Outcome:
         document_number=link.number,
         posted_amount=posting.posted_total,
         posted_tax=posting.posted_tax,
-        code="variance" if variance else None,
-        cause="QuickBooks shows another amount than was billed." if variance else None,
-        explanation=variance,
-        fixes=("Open the document in QuickBooks and compare taxes and rounding.",)
-        if variance
-        else (),
+        code=code,
+        cause=cause,
+        explanation=variance or remark.get("explanation"),
+        fixes=fixes,
     )
 
 

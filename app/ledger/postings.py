@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,14 @@ from app.ledger.models import Attempt, Link, Posting, PostingEvent
 from app.ledger.states import OPEN, PostingState, check_transition
 
 SETTLED = {PostingState.POSTED, PostingState.REJECTED, PostingState.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What a write does differently from what was billed, and why."""
+
+    code: str
+    explanation: str
 
 
 async def open_posting(session: AsyncSession, link_id: UUID) -> Posting | None:
@@ -50,6 +58,7 @@ async def draft(
     hints: LookHints,
     currency: str | None,
     actor: str,
+    remark: Remark | None = None,
 ) -> Posting:
     """
     Write down one intended write: its exact bytes under its derived request id.
@@ -82,7 +91,7 @@ async def draft(
         expected_total=write.expected_total,
         expected_tax=write.expected_tax,
         currency=currency,
-        hints=_hints_json(hints),
+        hints=_hints_json(hints) | ({"remark": asdict(remark)} if remark else {}),
         looks=0,
         deaths=0,
     )
