@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import case, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -232,16 +232,11 @@ async def known_codes(
 # ---------------------------------------------------------------------------------- writing
 
 
-async def lock_kind(session: AsyncSession, integration_id: UUID, kind: BillingKind) -> None:
-    """
-    Wait until nobody else writes records of this kind here; held until the transaction ends.
-
-    Charges and taxes share one lock, since their price codes are unique together.
-    """
-    word = "priced" if kind in PRICED else kind.value
+async def lock_price_codes(session: AsyncSession, integration_id: UUID) -> None:
+    """Wait until nobody else gives price codes to charges or taxes here; until the commit."""
     await session.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-        {"name": f"billing:{integration_id}:{word}"},
+        {"name": f"billing:price_codes:{integration_id}"},
     )
 
 
@@ -328,6 +323,14 @@ def _upsert() -> Any:
     moving = [column.name for column in BillingRecord.__table__.columns if column.name not in fixed]
     changes: dict[str, Any] = {name: statement.excluded[name] for name in moving}
     changes["received_at"] = func.clock_timestamp()
+    # Somebody else may have written since this was decided: the revision rises all the same.
+    changes["revision"] = case(
+        (
+            BillingRecord.content_hash != statement.excluded.content_hash,
+            func.greatest(BillingRecord.revision + 1, statement.excluded.revision),
+        ),
+        else_=BillingRecord.revision,
+    )
     return statement.on_conflict_do_update(
         index_elements=["integration_id", "kind", "billing_id"],
         set_=changes,

@@ -26,6 +26,8 @@ PostingStatus = Callable[
 ]
 # So many records are read and checked in a thread before the event loop has its turn again.
 SPELL = 250
+# So many are in memory as records at once.
+WINDOW = 1000
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -198,8 +200,30 @@ async def put_records(
     Store many records, each on its own; results come in the order of *sources*.
 
     *decode* turns a source into a JSON value, or raises Invalid. Reading and checking happens in
-    a thread, so that other requests are answered meanwhile.
+    a thread, so that other requests are answered meanwhile. Rows are written in the order of their
+    ids, so that batches which overlap wait for each other instead of dying.
     """
+    order = list(range(len(sources)))
+    if spec.kind not in PRICED:
+        keys = await _in_spells(sources, lambda source: _key(source, decode))
+        order.sort(key=lambda index: keys[index])
+    results: dict[int, Result] = {}
+    for start in range(0, len(order), WINDOW):
+        window = order[start : start + WINDOW]
+        taken = await _put_window(
+            session, integration, spec, [sources[index] for index in window], decode
+        )
+        results.update(zip(window, taken, strict=True))
+    return [results[index] for index in range(len(sources))]
+
+
+async def _put_window(
+    session: AsyncSession,
+    integration: Integration,
+    spec: KindSpec,
+    sources: Sequence[T],
+    decode: Callable[[T], object],
+) -> list[Result]:
     read = await _in_spells(sources, lambda source: _read(spec, source, decode))
     codes: set[str] = set()
     for entry in read:
@@ -212,6 +236,13 @@ async def put_records(
     results = [_take(intake, entry) for entry in ready]
     await _write(session, integration, spec.kind, intake)
     return results
+
+
+def _key(source: T, decode: Callable[[T], object]) -> str:
+    try:
+        return _named(decode(source)) or ""
+    except AppError:
+        return ""
 
 
 async def _in_spells(entries: Sequence[T], work: Callable[[T], U]) -> list[U]:
@@ -283,7 +314,8 @@ async def _open_intake(
     prepared: Iterable[Prepared],
 ) -> Intake:
     records = [entry.record for entry in prepared]
-    await repository.lock_kind(session, integration_id, kind)
+    if kind in PRICED:
+        await repository.lock_price_codes(session, integration_id)
     ids = [record.billing_id for record in records]
     intake = Intake(await repository.load_kept(session, integration_id, kind, ids))
     if kind in PRICED:

@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
+    PlainValidator,
     StringConstraints,
     WithJsonSchema,
 )
@@ -21,41 +22,48 @@ from app.kit.money import exponent
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNPRINTABLE_IN_PROSE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _DECIMAL = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,12})?")
+MOST_DIGITS = 13
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DECIMAL_SCHEMA = {"type": "string", "pattern": r"^-?[0-9]{1,13}(\.[0-9]{1,12})?$"}
 
 
 def _one_line(value: str) -> str:
+    if value.isascii() and value.isprintable():
+        return value
     if _UNPRINTABLE.search(value):
         raise ValueError("Control characters (NUL, line breaks, …) are not accepted here.")
     return value
 
 
+def _said(value: str) -> str:
+    if value.isspace():
+        raise ValueError("This must not be blank.")
+    return _one_line(value)
+
+
 def _prose(value: str) -> str:
+    if value.isascii() and value.isprintable():
+        return value
     if _UNPRINTABLE_IN_PROSE.search(value):
         raise ValueError("NUL and other control characters are not accepted here.")
     return value
 
 
-def _said(value: str) -> str:
-    if not value.strip():
-        raise ValueError("This must not be blank.")
-    return value
-
-
-def _decimal(value: Any) -> Any:
+def _exact(value: Any) -> Decimal:
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return Decimal(value)
     if isinstance(value, bool | float):
         raise ValueError(
             'Send decimals as strings, like "12.50"; binary fractions cannot hold cents.'
         )
-    if isinstance(value, int):
-        value = str(value)
-    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
-        raise ValueError(
-            'This is not a decimal like "12.50": at most 13 digits before the point'
-            " and 12 after it, without exponent or separators."
-        )
-    return value
+    if isinstance(value, int) and abs(value) < 10**MOST_DIGITS:
+        return Decimal(value)
+    if isinstance(value, Decimal) and value.is_finite() and _DECIMAL.fullmatch(plain(value)):
+        return value
+    raise ValueError(
+        'This is not a decimal like "12.50": at most 13 digits before the point and 12 after it,'
+        " without exponent or separators."
+    )
 
 
 def _day(value: Any) -> Any:
@@ -100,7 +108,6 @@ Text = Annotated[str, AfterValidator(_one_line), StringConstraints(max_length=10
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=1000),
-    AfterValidator(_one_line),
     AfterValidator(_said),
 ]
 # Text that may have several lines.
@@ -109,7 +116,6 @@ Prose = Annotated[str, AfterValidator(_prose), StringConstraints(max_length=8000
 Key = Annotated[
     str,
     StringConstraints(min_length=1, max_length=255),
-    AfterValidator(_one_line),
     AfterValidator(_said),
 ]
 # QuickBooks' (or any ERP's) own id of an entry.
@@ -118,8 +124,7 @@ ExternalId = Annotated[
 ]
 Exact = Annotated[
     Decimal,
-    BeforeValidator(_decimal),
-    Field(allow_inf_nan=False),
+    PlainValidator(_exact),
     PlainSerializer(plain, return_type=str, when_used="json"),
     WithJsonSchema(_DECIMAL_SCHEMA),
 ]

@@ -11,12 +11,29 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing import examples, repository
-from app.billing.kinds import SPECS, BillingKind, KindSpec
+from app.billing.kinds import SPECS, BillingKind
 from app.billing.schemas import Invoice
 from app.integrations.models import Integration
 from app.kit.db import Database
 from tests.conftest import make_tenant
 
+UNSOUND: list[tuple[dict[str, Any], str]] = [
+    ({"display_name": "a\x00b"}, "/display_name"),
+    ({"display_name": "a\u0085b"}, "/display_name"),
+    ({"display_name": "\ud83c"}, "/display_name"),
+    ({"display_name": " "}, "/display_name"),
+    ({"display_name": "x" * 1001}, "/display_name"),
+    ({"tax_exempt": "yes"}, "/tax_exempt"),
+    ({"currency": "ZZZ"}, "/currency"),
+    ({"currency": "cad"}, "/currency"),
+    ({"created_date": "2026-02-30"}, "/created_date"),
+    ({"created_date": "2026-2-3"}, "/created_date"),
+    ({"created_date": 1}, "/created_date"),
+    ({"updated_at": "2026-03-01T00:00:00"}, "/updated_at"),
+    ({"updated_at": 1700000000}, "/updated_at"),
+    ({"addresses": {"billing": {"country": "Canada"}}}, "/addresses/billing/country"),
+    ({"dispaly_name": "x"}, "/dispaly_name"),
+]
 PATHS = {spec.kind: spec.path for spec in SPECS}
 
 
@@ -42,24 +59,31 @@ async def get(
     return found
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.kind.value)
-async def test_every_kind_is_kept_as_it_came(
-    client: httpx.AsyncClient, billing: str, spec: KindSpec
-) -> None:
-    body = record(spec.kind)
+async def test_every_kind_is_kept_as_it_came(client: httpx.AsyncClient, billing: str) -> None:
+    for spec in SPECS:
+        body = record(spec.kind)
 
-    answer = await put(client, billing, spec.kind, body)
+        answer = await put(client, billing, spec.kind, body)
 
-    assert answer.status_code == 201, answer.text
-    assert answer.json() == {"billing_id": body["billing_id"], "status": "created", "revision": 1}
-    found = await get(client, billing, spec.kind, body["billing_id"])
-    assert {name: found[name] for name in body if name != "lines"} == {
-        name: value if name not in ("taxes", "addresses", "names") else found[name]
-        for name, value in body.items()
-        if name != "lines"
-    }
-    assert found["link"] is None
-    assert found["quickbooks"] is None
+        expected = {"billing_id": body["billing_id"], "status": "created", "revision": 1}
+        assert answer.status_code == 201, answer.text
+        assert answer.json() == expected
+        found = await get(client, billing, spec.kind, body["billing_id"])
+        assert without_nulls(body) == {
+            name: value for name, value in without_nulls(found).items() if name in body
+        }
+        assert found["link"] is None
+        assert found["quickbooks"] is None
+
+
+def without_nulls(value: Any) -> Any:
+    """Return the value without what is null or empty, at any depth."""
+    if isinstance(value, dict):
+        below = {name: without_nulls(entry) for name, entry in value.items()}
+        return {name: entry for name, entry in below.items() if entry not in (None, [], {})}
+    if isinstance(value, list):
+        return [without_nulls(entry) for entry in value]
+    return value
 
 
 class TestUpsert:
@@ -153,32 +177,22 @@ class TestUpsert:
 
 
 class TestAddingUp:
-    @pytest.mark.parametrize(
-        ("changes", "difference", "pointer"),
-        [
+    async def test_the_difference_is_named(self, client: httpx.AsyncClient, billing: str) -> None:
+        for changes, difference, pointer in (
             ({"total": "114.99"}, "0.01", "/total"),
             ({"tax_total": "14.97"}, "-0.01", "/tax_total"),
             ({"tax_total": "0", "total": "100"}, "-14.98", "/tax_total"),
-        ],
-    )
-    async def test_the_difference_is_named(
-        self,
-        client: httpx.AsyncClient,
-        billing: str,
-        changes: dict[str, str],
-        difference: str,
-        pointer: str,
-    ) -> None:
-        answer = await put(
-            client, billing, BillingKind.INVOICE, record(BillingKind.INVOICE, **changes)
-        )
+        ):
+            answer = await put(
+                client, billing, BillingKind.INVOICE, record(BillingKind.INVOICE, **changes)
+            )
 
-        problem = answer.json()
-        assert answer.status_code == 422
-        assert problem["code"] == "does_not_add_up"
-        assert problem["difference"] == difference
-        assert difference in problem["detail"]
-        assert problem["errors"][0]["pointer"] == pointer
+            problem = answer.json()
+            assert answer.status_code == 422
+            assert problem["code"] == "does_not_add_up"
+            assert problem["difference"] == difference
+            assert difference in problem["detail"]
+            assert problem["errors"][0]["pointer"] == pointer
         assert (await client.get(f"{billing}/invoices")).json()["data"] == []
 
     async def test_a_line_of_a_known_tax_charge_is_tax(
@@ -248,35 +262,21 @@ class TestAddingUp:
 
         assert answer.json()["code"] == "invoice_repeated"
 
-    @pytest.mark.parametrize(
-        ("changes", "code"),
-        [
+    async def test_a_refund_is_of_one_thing(self, client: httpx.AsyncClient, billing: str) -> None:
+        own = {"credit_note": None, "lines": [{"line_id": "1", "amount": "57.48"}]}
+        for changes, code in (
             ({"payment": "pay_1"}, "refund_of_what"),
             ({"credit_note": None}, "refund_of_what"),
             ({"tax_total": "1.00"}, "taxes_without_lines"),
-            (
-                {
-                    "credit_note": None,
-                    "currency": None,
-                    "lines": [{"line_id": "1", "amount": "57.49"}],
-                },
-                "currency_required",
-            ),
-            (
-                {"credit_note": None, "lines": [{"line_id": "1", "amount": "57.48"}]},
-                "does_not_add_up",
-            ),
-        ],
-    )
-    async def test_a_refund_is_of_one_thing(
-        self, client: httpx.AsyncClient, billing: str, changes: dict[str, Any], code: str
-    ) -> None:
-        answer = await put(
-            client, billing, BillingKind.REFUND, record(BillingKind.REFUND, **changes)
-        )
+            (own | {"currency": None}, "currency_required"),
+            (own, "does_not_add_up"),
+        ):
+            answer = await put(
+                client, billing, BillingKind.REFUND, record(BillingKind.REFUND, **changes)
+            )
 
-        assert answer.status_code == 422
-        assert answer.json()["code"] == code
+            assert answer.status_code == 422
+            assert answer.json()["code"] == code
 
     async def test_a_refund_with_lines_of_its_own(
         self, client: httpx.AsyncClient, billing: str
@@ -327,62 +327,59 @@ class TestPriceCodes:
 
 
 class TestInput:
-    @pytest.mark.parametrize("name", ["O'Neil", "back\\slash", "🍁 é \u202e", "  padded  ", "%_"])
-    async def test_text_is_kept_verbatim(
-        self, client: httpx.AsyncClient, billing: str, name: str
-    ) -> None:
-        body = record(BillingKind.CUSTOMER, display_name=name)
+    async def test_text_is_kept_verbatim(self, client: httpx.AsyncClient, billing: str) -> None:
+        for name in ("O'Neil", "back\\slash", "🍁 é \u202e", "  padded  ", "%_", "x" * 1000):
+            body = record(BillingKind.CUSTOMER, display_name=name)
 
-        assert (await put(client, billing, BillingKind.CUSTOMER, body)).status_code == 201
-        found = await get(client, billing, BillingKind.CUSTOMER, "cus_1001")
-        assert found["display_name"] == name
+            answer = await put(client, billing, BillingKind.CUSTOMER, body)
 
-    @pytest.mark.parametrize(
-        ("changes", "pointer"),
-        [
-            ({"display_name": "a\x00b"}, "/display_name"),
-            ({"display_name": "a\u0085b"}, "/display_name"),
-            ({"display_name": "\ud83c"}, "/display_name"),
-            ({"display_name": " "}, "/display_name"),
-            ({"display_name": "x" * 1001}, "/display_name"),
-            ({"metadata": {"a": "\x00"}}, "/metadata/a/constrained-str"),
-            ({"metadata": {"\x00": "a"}}, "/metadata/\x00/[key]"),
-            ({"metadata": {"a": 1.5}}, "/metadata/a/constrained-str"),
-            ({"tax_exempt": "yes"}, "/tax_exempt"),
-            ({"currency": "ZZZ"}, "/currency"),
-            ({"currency": "cad"}, "/currency"),
-            ({"created_date": "2026-02-30"}, "/created_date"),
-            ({"created_date": "2026-2-3"}, "/created_date"),
-            ({"created_date": 1}, "/created_date"),
-            ({"updated_at": "2026-03-01T00:00:00"}, "/updated_at"),
-            ({"updated_at": 1700000000}, "/updated_at"),
-            ({"addresses": {"billing": {"country": "Canada"}}}, "/addresses/billing/country"),
-            ({"dispaly_name": "x"}, "/dispaly_name"),
-        ],
-    )
-    async def test_unsound_fields_are_named(
-        self, client: httpx.AsyncClient, billing: str, changes: dict[str, Any], pointer: str
-    ) -> None:
-        answer = await put(
-            client, billing, BillingKind.CUSTOMER, record(BillingKind.CUSTOMER, **changes)
-        )
+            assert answer.status_code < 300
+            found = await get(client, billing, BillingKind.CUSTOMER, "cus_1001")
+            assert found["display_name"] == name
 
-        assert answer.status_code == 422, answer.text
-        if not pointer.startswith("/metadata"):
+    async def test_unsound_fields_are_named(self, client: httpx.AsyncClient, billing: str) -> None:
+        for changes, pointer in UNSOUND:
+            answer = await put(
+                client, billing, BillingKind.CUSTOMER, record(BillingKind.CUSTOMER, **changes)
+            )
+
+            assert answer.status_code == 422, changes
             assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
-    @pytest.mark.parametrize(
-        "amount", [114.98, True, "1e2", "NaN", "Infinity", "1,5", "", " 1", "١", "9" * 14, None]
-    )
-    async def test_amounts_are_decimals(
-        self, client: httpx.AsyncClient, billing: str, amount: Any
+    async def test_metadata_is_flat_and_plain(
+        self, client: httpx.AsyncClient, billing: str
     ) -> None:
-        answer = await put(
-            client, billing, BillingKind.INVOICE, record(BillingKind.INVOICE, total=amount)
-        )
+        for metadata in ({"a": "\x00"}, {"\x00": "a"}, {"a": 1.5}, {"a": {}}, {"a": 2**60}):
+            answer = await put(
+                client,
+                billing,
+                BillingKind.CUSTOMER,
+                record(BillingKind.CUSTOMER, metadata=metadata),
+            )
 
-        assert answer.status_code == 422
-        assert answer.json()["errors"][0]["pointer"] == "/total"
+            assert answer.status_code == 422, metadata
+
+    async def test_amounts_are_decimals(self, client: httpx.AsyncClient, billing: str) -> None:
+        for amount in (
+            114.98,
+            True,
+            "1e2",
+            "NaN",
+            "Infinity",
+            "1,5",
+            "",
+            " 1",
+            "١",
+            "9" * 14,
+            None,
+            10**20,
+        ):
+            answer = await put(
+                client, billing, BillingKind.INVOICE, record(BillingKind.INVOICE, total=amount)
+            )
+
+            assert answer.status_code == 422, amount
+            assert answer.json()["errors"][0]["pointer"] == "/total"
 
     async def test_a_binary_fraction_is_refused_with_the_reason(
         self, client: httpx.AsyncClient, billing: str
@@ -393,21 +390,19 @@ class TestInput:
 
         assert "decimals as strings" in answer.json()["detail"]
 
-    @pytest.mark.parametrize("amount", ["0", "-1.00"])
-    async def test_payments_are_positive(
-        self, client: httpx.AsyncClient, billing: str, amount: str
-    ) -> None:
-        answer = await put(
-            client, billing, BillingKind.PAYMENT, record(BillingKind.PAYMENT, amount=amount)
-        )
+    async def test_payments_are_positive(self, client: httpx.AsyncClient, billing: str) -> None:
+        for amount in ("0", "-1.00"):
+            answer = await put(
+                client, billing, BillingKind.PAYMENT, record(BillingKind.PAYMENT, amount=amount)
+            )
 
-        assert answer.status_code == 422
+            assert answer.status_code == 422
 
-    @pytest.mark.parametrize("address", ["/invoices/a%00b", "/invoices/", "/invoices/" + "x" * 300])
     async def test_unsound_ids_in_the_address_are_refused(
-        self, client: httpx.AsyncClient, billing: str, address: str
+        self, client: httpx.AsyncClient, billing: str
     ) -> None:
-        assert (await client.get(billing + address)).status_code == 422
+        for address in ("/invoices/a%00b", "/invoices/", "/invoices/" + "x" * 300):
+            assert (await client.get(billing + address)).status_code == 422
 
 
 class TestWalls:
@@ -471,31 +466,26 @@ class TestLists:
             )
             assert (await put(client, billing, BillingKind.INVOICE, body)).status_code == 201
 
-    @pytest.mark.parametrize(
-        ("query", "expected"),
-        [
-            ("", ["inv_2", "inv_1", "inv_0"]),
-            ("status=void", ["inv_1"]),
-            ("customer=a", ["inv_1", "inv_0"]),
-            ("number=N2", ["inv_2"]),
-            ("date_from=2026-03-02", ["inv_2", "inv_1"]),
-            ("date_from=2026-03-01&date_to=2026-03-02", ["inv_1", "inv_0"]),
-            ("updated_since=2026-03-02T12:00:00Z", ["inv_2", "inv_1"]),
-            ("updated_since=2026-03-02T12:00:01Z", ["inv_2"]),
-        ],
-    )
-    async def test_are_narrowed(
-        self, client: httpx.AsyncClient, billing: str, query: str, expected: list[str]
-    ) -> None:
+    async def test_are_narrowed(self, client: httpx.AsyncClient, billing: str) -> None:
         await self.fill(client, billing)
 
-        listed = await client.get(f"{billing}/invoices?{query}")
+        for query, expected in {
+            "": ["inv_2", "inv_1", "inv_0"],
+            "status=void": ["inv_1"],
+            "customer=a": ["inv_1", "inv_0"],
+            "number=N2": ["inv_2"],
+            "date_from=2026-03-02": ["inv_2", "inv_1"],
+            "date_from=2026-03-01&date_to=2026-03-02": ["inv_1", "inv_0"],
+            "updated_since=2026-03-02T12:00:00Z": ["inv_2", "inv_1"],
+            "updated_since=2026-03-02T12:00:01Z": ["inv_2"],
+        }.items():
+            listed = await client.get(f"{billing}/invoices?{query}")
+            assert [row["billing_id"] for row in listed.json()["data"]] == expected, query
 
-        assert [row["billing_id"] for row in listed.json()["data"]] == expected
-
-    @pytest.mark.parametrize(
-        "query",
-        [
+    async def test_unsound_filters_are_refused(
+        self, client: httpx.AsyncClient, billing: str
+    ) -> None:
+        for query in (
             "date_from=yesterday",
             "date_from=2026-03-02&date_to=2026-03-01",
             "number=%00",
@@ -503,12 +493,8 @@ class TestLists:
             "limit=0",
             "limit=201",
             "updated_since=2026-03-01",
-        ],
-    )
-    async def test_unsound_filters_are_refused(
-        self, client: httpx.AsyncClient, billing: str, query: str
-    ) -> None:
-        assert (await client.get(f"{billing}/invoices?{query}")).status_code == 422
+        ):
+            assert (await client.get(f"{billing}/invoices?{query}")).status_code == 422, query
 
     async def test_come_in_pages(self, client: httpx.AsyncClient, billing: str) -> None:
         await self.fill(client, billing)
