@@ -1,11 +1,13 @@
 """Connecting, with an authorization server of our own and a browser that keeps its cookies."""
 
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -24,6 +26,29 @@ RETURN_URL = "https://billing.example.com/settings/erp?tab=books"
 PROVIDER = "quickbooks_online"
 
 
+@pytest.fixture(scope="session")
+async def kept_database(postgres_url: str) -> AsyncIterator[str]:
+    """One database for these tests; cloning one for each would take longer than they do."""
+    name = f"kept_{secrets.token_hex(4)}"
+    admin = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE template_lw")
+    yield postgres_url.rsplit("/", 1)[0] + f"/{name}"
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+@pytest.fixture
+async def database_url(kept_database: str) -> AsyncIterator[str]:
+    """The kept database, emptied after the test."""
+    yield kept_database
+    connection = await asyncpg.connect(kept_database.replace("+asyncpg", ""))
+    tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    names = [row["tablename"] for row in tables if row["tablename"] != "alembic_version"]
+    deletions = "; ".join(f"DELETE FROM {name}" for name in names)  # noqa: S608 - our own names
+    await connection.execute(f"SET session_replication_role = replica; {deletions}")
+    await connection.close()
+
+
 @pytest.fixture
 def authorization() -> FakeAuthorization:
     return FakeAuthorization()
@@ -34,13 +59,34 @@ def factory(authorization: FakeAuthorization) -> FakeFactory:
     return FakeFactory(authorization)
 
 
+@pytest.fixture(scope="session")
+def kept_apps() -> list[FastAPI]:
+    """
+    The one application of these tests, once the first of them has made it.
+
+    FastAPI works out every route at an application's first request, which takes longer than most
+    tests; only the collaborators differ from test to test.
+    """
+    return []
+
+
+def app_over(collaborators: Collaborators, kept_apps: list[FastAPI]) -> FastAPI:
+    if not kept_apps:
+        kept_apps.append(create_app(collaborators))
+    collaborators.attach(kept_apps[0].state)
+    return kept_apps[0]
+
+
 @pytest.fixture
 def app(
-    collaborators: Collaborators, authorization: FakeAuthorization, factory: FakeFactory
+    collaborators: Collaborators,
+    authorization: FakeAuthorization,
+    factory: FakeFactory,
+    kept_apps: list[FastAPI],
 ) -> FastAPI:
     collaborators.authorizations = {PROVIDER: authorization}
     collaborators.provider_factories = {PROVIDER: factory}  # type: ignore[dict-item]
-    return create_app(collaborators)
+    return app_over(collaborators, kept_apps)
 
 
 @dataclass

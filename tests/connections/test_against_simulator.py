@@ -10,9 +10,8 @@ from fastapi import FastAPI
 from app.accounting.errors import ReconnectRequired
 from app.bootstrap import Collaborators
 from app.connections.tokens import OpenConnection, tokens_for
-from app.main import create_app
 from app.settings import Settings
-from tests.connections.conftest import Merchant, news, stored_connection
+from tests.connections.conftest import Merchant, app_over, news, stored_connection
 from tests.simulator_server import SimulatorServer
 
 OTHER = "4620816399"
@@ -35,8 +34,8 @@ def settings(settings: Settings, simulator: SimulatorServer) -> Settings:
 
 
 @pytest.fixture
-def app(collaborators: Collaborators) -> FastAPI:
-    return create_app(collaborators)
+def app(collaborators: Collaborators, kept_apps: list[FastAPI]) -> FastAPI:
+    return app_over(collaborators, kept_apps)
 
 
 async def consent(

@@ -22,6 +22,9 @@ from app.kit.db import Database
 from app.mappings.models import Mapping
 from app.organizations.access import make_key
 from app.organizations.models import ApiKey, Organization
+from tests.connections.conftest import app_over, database_url, kept_apps, kept_database
+
+__all__ = ["database_url", "kept_apps", "kept_database"]
 
 
 @dataclass
@@ -160,6 +163,11 @@ async def _job(
         ]
     )
     return job
+
+
+@pytest.fixture
+def app(collaborators: Collaborators, kept_apps: list[FastAPI]) -> FastAPI:
+    return app_over(collaborators, kept_apps)
 
 
 @pytest.fixture
