@@ -97,9 +97,28 @@ def db(collaborators: Collaborators) -> Database:
     return collaborators.db
 
 
+@pytest.fixture(scope="session")
+def kept_apps() -> list[FastAPI]:
+    """
+    The one application of all tests, once the first of them has made it.
+
+    FastAPI works out every route at an application's first request, which takes longer than most
+    tests; only the collaborators differ from test to test.
+    """
+    return []
+
+
+def app_over(collaborators: Collaborators, kept_apps: list[FastAPI]) -> FastAPI:
+    """Return the kept application, with these collaborators in it."""
+    if not kept_apps:
+        kept_apps.append(create_app(collaborators))
+    collaborators.attach(kept_apps[0].state)
+    return kept_apps[0]
+
+
 @pytest.fixture
-def app(collaborators: Collaborators) -> FastAPI:
-    return create_app(collaborators)
+def app(collaborators: Collaborators, kept_apps: list[FastAPI]) -> FastAPI:
+    return app_over(collaborators, kept_apps)
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """The port every ERP implements: read lists, prepare writes, send them, look for them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from app.accounting.errors import ProviderError
 from app.accounting.records import (
     Account,
     Answer,
@@ -132,7 +133,7 @@ class AccountingProvider(Protocol):
     ) -> Write:
         """Return the write that voids or deletes a document."""
 
-    async def ready(self) -> None:
+    async def ready(self, *, batch: bool = False) -> None:
         """
         Return when a call may go out at once: within the limits, and with a valid token in hand.
 
@@ -152,6 +153,18 @@ class AccountingProvider(Protocol):
 
         Raises:
             ProviderError: Every child of it but RetryLater in the sense of "wait inside".
+        """
+
+    async def send_batch(
+        self, writes: Sequence[Write], *, batch_id: str, permit: Callable[[], None]
+    ) -> list[Answer | ProviderError]:
+        """
+        Send several creates in one call and return each one's outcome, in the order given.
+
+        A batch is never sent again: what it lacks a trustworthy answer for is OutcomeUnknown.
+
+        Raises:
+            ProviderError: The call as a whole went wrong; it holds for every write.
         """
 
     # -- looks: reads only, may always be repeated

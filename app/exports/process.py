@@ -5,32 +5,36 @@ Whatever a former worker, job or edit left on the link is taken up first: a link
 posting at most, so overlapping jobs meet here and never write twice.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.errors import (
     AccessExpired,
+    CompanyUnavailable,
     OutcomeUnknown,
     PeriodClosed,
     ProviderError,
     ReconnectRequired,
+    RetryLater,
 )
-from app.accounting.records import Kind
+from app.accounting.records import Kind, Verb
 from app.exports.decisions import Send, Settle
 from app.exports.facts import ExportFacts, NeedsDocument
 from app.jobs.models import Record
 from app.jobs.records import Outcome, attach_posting, set_outcome
 from app.jobs.work import WorkContext
+from app.kit.clock import monotonic
 from app.kit.db import CommitLost
+from app.ledger.batches import carry_out_batch
 from app.ledger.catchup import claim_stray
 from app.ledger.desk import begin_sending, carry_out
 from app.ledger.links import AlreadyLinked, link_existing, lock_link, remember
 from app.ledger.models import Link, Posting
 from app.ledger.postings import body_hash, draft, last_posting, move, open_posting
-from app.ledger.settle import Intent, Settled, settle_posted
+from app.ledger.settle import Intent, Settled, in_certain_transaction, settle_posted
 from app.ledger.states import LinkState, PostingState
 
 Decide = Callable[[AsyncSession, ExportFacts, Link, Record], Awaitable[Send | Settle]]
@@ -40,6 +44,7 @@ MAX_ROUNDS = 5
 MAX_DOUBTS = 5
 # What the books say when more is settled than is open (the reference leaves the code open).
 OVER_APPLIED = {"6000", "620"}
+WAITING = {PostingState.PENDING, PostingState.PARKED}
 
 
 @dataclass(slots=True)
@@ -50,12 +55,75 @@ class Lane:
     facts: ExportFacts
     decisions: Mapping[tuple[str, str], Mapping[str, Any]]
     ready: bool = False
+    writing: bool = False
     doubts: int = 0
     renewed: bool = False
 
 
 class NeedsSlot(Exception):
     """A write is due and no call is admitted yet; the transaction is left without a trace."""
+
+
+BATCH_SIZE = 30
+# From so many waiting records on, a step is a backlog and goes in batches.
+BACKLOG = 30
+
+
+async def process_batch(lane: Lane, records: Sequence[Record], decide: Decide) -> list[Record]:
+    """
+    Bring records of different customers one step on, their creates together in one call.
+
+    Return those that have to go alone: edits, what was open already, and what was not sent.
+
+    Raises:
+        ProviderError: Something outside the records stops the whole company.
+    """
+    lane.facts.forget_documents()
+    await lane.context.provider.ready(batch=True)
+    intents: list[Intent] = []
+    carried: list[Record] = []
+    alone: list[Record] = []
+
+    async def intend(session: AsyncSession) -> None:
+        for listed in (intents, carried, alone):
+            listed.clear()
+        for record in records:
+            try:
+                async with session.begin_nested():
+                    intent = await _decide(session, lane, record, decide, batched=True)
+            except (NeedsSlot, NeedsDocument):
+                alone.append(record)
+                continue
+            if intent is not None:
+                intents.append(intent)
+                carried.append(record)
+        # The clock of "not older than 5 s" runs from the commit that comes now.
+        intents[:] = [replace(intent, began_at=monotonic()) for intent in intents]
+
+    await in_certain_transaction(lane.context, intend)
+    if not intents:
+        return alone
+    settled = await carry_out_batch(lane.context, intents)
+    alone += [
+        record
+        for record, each in zip(carried, settled, strict=True)
+        if each.state in WAITING or _settled_by_others(lane.facts, record, each)
+    ]
+    _after_batch(lane, settled)
+    return alone
+
+
+def _after_batch(lane: Lane, settled: Sequence[Settled]) -> None:
+    """Stop the company where a batch met a cause outside its records."""
+    for each in settled:
+        if isinstance(each.error, RetryLater | ReconnectRequired | CompanyUnavailable):
+            raise each.error
+    if any(each.state is not PostingState.UNKNOWN for each in settled):
+        lane.doubts = 0
+        return
+    lane.doubts += 1
+    if lane.doubts >= MAX_DOUBTS:
+        raise settled[0].error or OutcomeUnknown()
 
 
 async def process(lane: Lane, record: Record, decide: Decide) -> None:
@@ -67,8 +135,13 @@ async def process(lane: Lane, record: Record, decide: Decide) -> None:
     """
     retried = False
     lane.facts.forget_documents()
+    if lane.writing and not lane.ready:
+        # The last record was written, so this one probably is, too: no need to decide twice.
+        await lane.context.provider.ready()
+        lane.ready = True
     for _ in range(MAX_ROUNDS):
         intent = await _intend(lane, record, decide)
+        lane.writing = intent is not None
         if intent is None:
             return
         lane.ready = False
@@ -143,7 +216,12 @@ async def _intend(lane: Lane, record: Record, decide: Decide) -> Intent | None:
 
 
 async def _decide(
-    session: AsyncSession, lane: Lane, record: Record, decide: Decide
+    session: AsyncSession,
+    lane: Lane,
+    record: Record,
+    decide: Decide,
+    *,
+    batched: bool = False,
 ) -> Intent | None:
     link = await lock_link(session, lane.facts.keeper, record.kind, record.billing_id)
     chosen = lane.decisions.get((record.kind, record.billing_id), {})
@@ -151,13 +229,17 @@ async def _decide(
     if chosen.get("decision"):
         posting = await _apply_decision(session, lane, record, link, posting, chosen)
     if posting is not None:
+        if batched:
+            raise NeedsSlot
         return await _take_up(session, lane, record, posting)
     await _meet_stray(session, lane, record, link)
     decision = await decide(session, lane.facts, link, record)
     if isinstance(decision, Settle):
         await set_outcome(session, record.id, decision.outcome)
         return None
-    return await _send(session, lane, record, link, decision)
+    if batched and decision.write.verb is not Verb.CREATE:
+        raise NeedsSlot
+    return await _send(session, lane, record, link, decision, batched=batched)
 
 
 async def _take_up(
@@ -183,13 +265,19 @@ async def _take_up(
 
 
 async def _send(
-    session: AsyncSession, lane: Lane, record: Record, link: Link, decision: Send
+    session: AsyncSession,
+    lane: Lane,
+    record: Record,
+    link: Link,
+    decision: Send,
+    *,
+    batched: bool,
 ) -> Intent | None:
     last = await last_posting(session, link.id)
     if last is not None and not record.force and _refused_before(last, decision):
         await attach_posting(session, record.id, last.id, state=last.state)
         return None
-    if not lane.ready:
+    if not (lane.ready or batched):
         raise NeedsSlot
     posting = await draft(
         session,
@@ -204,7 +292,9 @@ async def _send(
         actor=lane.context.worker,
     )
     await attach_posting(session, record.id, posting.id, state=posting.state)
-    return await begin_sending(session, lane.context, posting)
+    return await begin_sending(
+        session, lane.context, posting, lane="batch" if batched else "single"
+    )
 
 
 def _refused_before(last: Posting, decision: Send) -> bool:

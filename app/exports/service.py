@@ -16,7 +16,7 @@ from app.exports.facts import load_facts
 from app.exports.items import ItemDecider
 from app.exports.payments import ApplicationDecider, PaymentDecider
 from app.exports.plan import PLAN, make_plan, save_plan, steps_for
-from app.exports.process import Decide, Lane, process
+from app.exports.process import BACKLOG, BATCH_SIZE, Decide, Lane, process, process_batch
 from app.exports.sales import RemovalDecider, SalesDecider
 from app.exports.tax import PriceCodes
 from app.exports.writes import Composer
@@ -27,7 +27,9 @@ from app.jobs.work import JobView, StepView, WorkContext
 from app.ledger.identity import application_id
 from app.ledger.links import BookKeeper
 
-PAGE = 200
+PAGE = 300
+# Documents that go in batches when there is a backlog; names and edits go alone.
+BATCHED = ("invoices", "credit_memos", "payments")
 # A record that still is one of these when its turn comes has something to be done.
 TO_DO = ("waiting", "pending", "parked")
 
@@ -75,14 +77,47 @@ class ExportWork:
         decide = deciders(Composer(context.provider))[step.name]
         position = int(step.cursor.get("position", -1))
         while records := await _next_records(context, step.id, position):
-            for record in records:
+            backlog = len(records) >= BACKLOG and step.name in BATCHED
+            groups = in_batches(records) if backlog else [[record] for record in records]
+            for group in groups:
                 if context.give_way():
                     return False
-                await process(lane, record, decide)
-                position = record.position
+                await _work_off_group(lane, group, decide)
+            position = records[-1].position
             async with context.transaction() as session:
                 await save_cursor(session, step.id, cursor={"position": position})
         return True
+
+
+async def _work_off_group(lane: Lane, group: Sequence[Record], decide: Decide) -> None:
+    """Work off one record, or several together and then, alone, those that need it."""
+    alone = await process_batch(lane, group, decide) if len(group) > 1 else group
+    for record in alone:
+        await process(lane, record, decide)
+
+
+def in_batches(records: Sequence[Record], size: int = BATCH_SIZE) -> list[list[Record]]:
+    """
+    Cut records into batches, in their order, no customer twice in one batch.
+
+    QuickBooks carries out a batch's items in any order; one customer's documents keep theirs.
+    """
+    batches: list[list[Record]] = []
+    taken: list[set[str | None]] = []
+    first: dict[str | None, int] = {}
+    for record in records:
+        number = first.get(record.customer, 0)
+        while number < len(batches) and (
+            len(batches[number]) >= size or record.customer in taken[number]
+        ):
+            number += 1
+        if number == len(batches):
+            batches.append([])
+            taken.append(set())
+        batches[number].append(record)
+        taken[number].add(record.customer)
+        first[record.customer] = number + 1
+    return batches
 
 
 def deciders(composer: Composer) -> dict[str, Decide]:

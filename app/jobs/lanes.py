@@ -15,7 +15,7 @@ from app.kit.db import Database, database_now
 # Does anything else want this worker's attention in the company: supplied by the upper rooms.
 UNSETTLED_DUE = text(
     "SELECT min(next_look_at) FROM postings"
-    " WHERE company_id = :company AND state IN ('sending', 'unknown', 'parked')"
+    " WHERE company_id = :company AND state IN ('pending', 'sending', 'unknown', 'parked')"
 )
 
 

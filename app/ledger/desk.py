@@ -7,8 +7,9 @@ posting `sending`, makes it `unknown`, and looks.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
+from typing import Any, TypeGuard, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,9 +43,16 @@ from app.ledger.settle import (
 )
 from app.ledger.states import Parked, PostingState, next_look
 
+T = TypeVar("T")
+
 
 async def begin_sending(
-    session: AsyncSession, context: WorkContext, posting: Posting, *, cause: str = "export"
+    session: AsyncSession,
+    context: WorkContext,
+    posting: Posting,
+    *,
+    cause: str = "export",
+    lane: str = "single",
 ) -> Intent:
     """Step one, within the caller's fenced transaction: from here on the call may be out."""
     await move(
@@ -60,7 +68,7 @@ async def begin_sending(
     posting.fence, posting.reason = context.fence, None
     # Should this worker die now, the next one looks for the document from here on.
     posting.next_look_at = moment + timedelta(seconds=context.waits.first_look)
-    attempt = await add_attempt(session, posting, fence=context.fence)
+    attempt = await add_attempt(session, posting, fence=context.fence, lane=lane)
     return Intent(
         posting_id=posting.id,
         link_id=posting.link_id,
@@ -78,7 +86,12 @@ async def carry_out(context: WorkContext, intent: Intent) -> Settled:
     Raises:
         LeaseLost: The company belongs to another worker now; nothing was settled.
     """
-    task = asyncio.ensure_future(_call_and_settle(context, intent))
+    return await shielded(_call_and_settle(context, intent))
+
+
+async def shielded(work: Coroutine[Any, Any, T]) -> T:
+    """Finish *work* even if this task is cancelled meanwhile; the cancellation comes after it."""
+    task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
@@ -90,14 +103,50 @@ async def carry_out(context: WorkContext, intent: Intent) -> Settled:
 async def _call_and_settle(context: WorkContext, intent: Intent) -> Settled:
     started = monotonic()
     try:
-        answer = await context.provider.send(
+        outcome: Answer | ProviderError = await context.provider.send(
             intent.write, request_id=intent.request_id, permit=permission(context, intent)
         )
     except ProviderError as error:
-        milliseconds = _since(started)
-        return await _settle_error(context, intent, error, milliseconds)
-    milliseconds = _since(started)
-    return await _settle_answer(context, intent, answer, milliseconds)
+        outcome = error
+    return await settle_outcome(context, intent, outcome, since(started))
+
+
+async def settle_outcome(
+    context: WorkContext, intent: Intent, outcome: Answer | ProviderError, milliseconds: int
+) -> Settled:
+    """Step three for one intent, in a transaction of its own."""
+    if is_refusal(outcome):
+        return await settle_refusal(context, intent, outcome, milliseconds)
+    settled = Settled(state=PostingState.UNKNOWN)
+
+    async def settle(session: AsyncSession) -> None:
+        nonlocal settled
+        settled = await settle_within(session, context, intent, outcome, milliseconds)
+
+    await in_certain_transaction(context, settle)
+    return settled
+
+
+def is_refusal(outcome: Answer | ProviderError) -> TypeGuard[RecordRejected]:
+    """Tell a definitive refusal, which is worth a look at the books before it is settled."""
+    return isinstance(outcome, RecordRejected) and not isinstance(outcome, PeriodClosed)
+
+
+async def settle_within(
+    session: AsyncSession,
+    context: WorkContext,
+    intent: Intent,
+    outcome: Answer | ProviderError,
+    milliseconds: int,
+) -> Settled:
+    """Settle an answer, or an error that is no refusal, within the caller's fenced transaction."""
+    if isinstance(outcome, ProviderError):
+        return await _settle_waiting(session, context, intent, outcome, milliseconds)
+    posting, link = await lock_both(session, intent)
+    fault = Fault(http_status=outcome.http_status, trace_id=outcome.trace_id)
+    await finish_attempt(session, intent.attempt_id, "posted", milliseconds, fault)
+    await settle_posted(session, context, posting, link, outcome.document, cause="answered")
+    return Settled(state=PostingState(posting.state))
 
 
 def permission(context: WorkContext, intent: Intent) -> Callable[[], None]:
@@ -115,54 +164,34 @@ def permission(context: WorkContext, intent: Intent) -> Callable[[], None]:
     return permit
 
 
-def _since(started: float) -> int:
+def since(started: float) -> int:
+    """Return the milliseconds since a monotonic moment."""
     return int((monotonic() - started) * 1000)
 
 
-async def _settle_answer(
-    context: WorkContext, intent: Intent, answer: Answer, milliseconds: int
+async def _settle_waiting(
+    session: AsyncSession,
+    context: WorkContext,
+    intent: Intent,
+    error: ProviderError,
+    milliseconds: int,
 ) -> Settled:
-    async def settle(session: AsyncSession) -> None:
-        posting, link = await lock_both(session, intent)
-        await finish_attempt(
-            session,
-            intent.attempt_id,
-            "posted",
-            milliseconds,
-            Fault(http_status=answer.http_status, trace_id=answer.trace_id),
-        )
-        await settle_posted(session, context, posting, link, answer.document, cause="answered")
-
-    await in_certain_transaction(context, settle)
-    return Settled(state=PostingState.POSTED)
-
-
-async def _settle_error(
-    context: WorkContext, intent: Intent, error: ProviderError, milliseconds: int
-) -> Settled:
-    if isinstance(error, RecordRejected) and not isinstance(error, PeriodClosed):
-        return await settle_refusal(context, intent, error, milliseconds)
     state, reason, delay = _waiting_state(context, error)
-
-    async def settle(session: AsyncSession) -> None:
-        posting, _ = await lock_both(session, intent)
-        await finish_attempt(
-            session, intent.attempt_id, type(error).__name__, milliseconds, error.fault
-        )
-        posting.fault, posting.reason = fault_json(error.fault), reason
-        await move(
-            session,
-            posting,
-            state,
-            cause=type(error).__name__,
-            actor=context.worker,
-            fence=context.fence,
-            details=fault_json(error.fault),
-        )
-        posting.next_look_at = await _due(session, context, posting, state, delay)
-        await follow_posting(session, posting.id, waiting_outcome(state, reason, error.fault))
-
-    await in_certain_transaction(context, settle)
+    posting, _ = await lock_both(session, intent)
+    name = type(error).__name__
+    await finish_attempt(session, intent.attempt_id, name, milliseconds, error.fault)
+    posting.fault, posting.reason = fault_json(error.fault), reason
+    await move(
+        session,
+        posting,
+        state,
+        cause=name,
+        actor=context.worker,
+        fence=context.fence,
+        details=fault_json(error.fault),
+    )
+    posting.next_look_at = await _due(session, context, posting, state, delay)
+    await follow_posting(session, posting.id, waiting_outcome(state, reason, error.fault))
     return Settled(state=state, error=error)
 
 
@@ -171,7 +200,7 @@ def _waiting_state(
 ) -> tuple[PostingState, str | None, float]:
     """Return the state in which a posting waits after this error, why, and for how long."""
     if isinstance(error, NotSent):
-        return PostingState.PENDING, None, 0.0
+        return PostingState.PENDING, None, context.waits.parked
     if isinstance(error, RetryLater):
         return PostingState.PARKED, Parked.QUOTA.value, error.after or context.waits.throttled
     if isinstance(error, AccessExpired | ReconnectRequired):
@@ -189,13 +218,11 @@ async def _due(
     posting: Posting,
     state: PostingState,
     delay: float,
-) -> datetime | None:
+) -> datetime:
     moment = await database_now(session)
     if state is PostingState.UNKNOWN:
         sent_at = moment if posting.looks == 0 else (posting.first_sent_at or moment)
         return next_look(
             first_sent_at=sent_at, now=moment, looks=posting.looks, waits=context.waits
         )
-    if state is PostingState.PARKED:
-        return moment + timedelta(seconds=delay)
-    return None
+    return moment + timedelta(seconds=delay)

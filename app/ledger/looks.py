@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.errors import ProviderError
 from app.accounting.records import BooksDocument, Kind, Verb
+from app.jobs.models import Record
 from app.jobs.work import WorkContext
 from app.kit.db import database_now
 from app.ledger.desk import begin_sending, carry_out
@@ -32,6 +33,7 @@ from app.ledger.states import PostingState, given_up, may_repeat, next_look
 log = structlog.get_logger(__name__)
 
 POISON_DEATHS = 3
+SWEPT = (PostingState.UNKNOWN.value, PostingState.PARKED.value, PostingState.PENDING.value)
 
 
 async def recover(context: WorkContext) -> int:
@@ -72,14 +74,14 @@ async def _take_over(session: AsyncSession, context: WorkContext, posting: Posti
 
 
 async def due_postings(context: WorkContext, *, limit: int = 50) -> Sequence[UUID]:
-    """Return the company's unknown and parked postings whose time has come."""
+    """Return the company's unknown, parked and unsent postings whose time has come."""
     async with context.transaction() as session:
         moment = await database_now(session)
         rows = await session.scalars(
             select(Posting.id)
             .where(
                 Posting.company_id == context.company_id,
-                Posting.state.in_([PostingState.UNKNOWN.value, PostingState.PARKED.value]),
+                Posting.state.in_(SWEPT),
                 Posting.next_look_at <= moment,
             )
             .order_by(Posting.next_look_at)
@@ -97,15 +99,29 @@ async def sweep(context: WorkContext) -> None:
 
 
 async def attend(context: WorkContext, posting_id: UUID) -> Settled | None:
-    """Look for an unknown posting, or take up a parked one."""
+    """Look for an unknown posting, or take up one that waits."""
     async with context.transaction() as session:
         posting = await locked_posting(session, posting_id)
+        if posting.state == PostingState.PENDING.value and await _unwanted(session, posting):
+            await move(
+                session, posting, PostingState.CANCELLED, cause="unwanted", actor=context.worker
+            )
         state = PostingState(posting.state)
-    if state is PostingState.PARKED:
+    if state in {PostingState.PARKED, PostingState.PENDING}:
         return await take_up(context, posting_id)
     if state is PostingState.UNKNOWN:
         return await _look(context, posting_id)
     return None
+
+
+async def _unwanted(session: AsyncSession, posting: Posting) -> bool:
+    """Tell whether a posting that never went out belongs to cancelled jobs only."""
+    if posting.looks > 0:
+        return False
+    wanted = select(Record.id).where(
+        Record.posting_id == posting.id, Record.state != PostingState.CANCELLED.value
+    )
+    return await session.scalar(wanted.limit(1)) is None
 
 
 async def take_up(context: WorkContext, posting_id: UUID) -> Settled:

@@ -71,7 +71,7 @@ class Posting(Identified, TenantOwned, Base):
             "ix_postings_unsettled",
             "company_id",
             "next_look_at",
-            postgresql_where=text("state IN ('sending', 'unknown', 'parked')"),
+            postgresql_where=text("state IN ('pending', 'sending', 'unknown', 'parked')"),
         ),
         CheckConstraint(_one_of("state", POSTING_STATES), name="state"),
         tenant_fk("company_id", "companies"),

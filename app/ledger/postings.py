@@ -153,7 +153,7 @@ def _note(
     )
 
 
-async def add_attempt(session: AsyncSession, posting: Posting, *, fence: int) -> Attempt:
+async def add_attempt(session: AsyncSession, posting: Posting, *, fence: int, lane: str) -> Attempt:
     """Note that a call may go out now."""
     number = await session.scalar(
         select(func.count()).select_from(Attempt).where(Attempt.posting_id == posting.id)
@@ -164,7 +164,7 @@ async def add_attempt(session: AsyncSession, posting: Posting, *, fence: int) ->
         posting_id=posting.id,
         number=(number or 0) + 1,
         request_id=posting.request_id,
-        lane="single",
+        lane=lane,
         fence=fence,
     )
     session.add(attempt)

@@ -696,7 +696,7 @@ def upgrade() -> None:
         "postings",
         ["company_id", "next_look_at"],
         unique=False,
-        postgresql_where=sa.text("state IN ('sending', 'unknown', 'parked')"),
+        postgresql_where=sa.text("state IN ('pending', 'sending', 'unknown', 'parked')"),
     )
     op.create_index(
         "uq_postings_open_link",
@@ -939,7 +939,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_postings_unsettled",
         table_name="postings",
-        postgresql_where=sa.text("state IN ('sending', 'unknown', 'parked')"),
+        postgresql_where=sa.text("state IN ('pending', 'sending', 'unknown', 'parked')"),
     )
     op.drop_table("postings")
     op.drop_table("pending_authorizations")

@@ -17,9 +17,9 @@ from app.bootstrap import Collaborators
 from app.connections.models import Connection
 from app.integrations.models import Integration
 from app.kit.db import Database
-from app.main import create_app
 from app.organizations.access import make_key
 from app.organizations.models import ApiKey, Organization
+from tests.conftest import app_over
 from tests.fakes import FakeAuthorization, FakeFactory
 
 RETURN_URL = "https://billing.example.com/settings/erp?tab=books"
@@ -57,24 +57,6 @@ def authorization() -> FakeAuthorization:
 @pytest.fixture
 def factory(authorization: FakeAuthorization) -> FakeFactory:
     return FakeFactory(authorization)
-
-
-@pytest.fixture(scope="session")
-def kept_apps() -> list[FastAPI]:
-    """
-    The one application of these tests, once the first of them has made it.
-
-    FastAPI works out every route at an application's first request, which takes longer than most
-    tests; only the collaborators differ from test to test.
-    """
-    return []
-
-
-def app_over(collaborators: Collaborators, kept_apps: list[FastAPI]) -> FastAPI:
-    if not kept_apps:
-        kept_apps.append(create_app(collaborators))
-    collaborators.attach(kept_apps[0].state)
-    return kept_apps[0]
 
 
 @pytest.fixture

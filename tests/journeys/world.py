@@ -103,6 +103,15 @@ class Merchant:
                 return dict(job)
         raise AssertionError(f"job did not end: {job}")
 
+    async def settled(self, job: dict[str, Any], *, seconds: int = 60) -> dict[str, Any]:
+        """Wait until nothing of an ended job is unknown or parked any more."""
+        for _ in range(seconds * 4):
+            shown = await self.call("GET", f"/sync-jobs/{job['id']}")
+            if not (shown["counts"].get("unknown") or shown["counts"].get("parked")):
+                return dict(shown)
+            await asyncio.sleep(0.25)
+        raise AssertionError(f"job did not settle: {shown['counts']}")
+
     async def imported(self, *resources: str) -> dict[str, Any]:
         return await self.job(direction="import", resources=list(resources))
 

@@ -162,6 +162,10 @@ class QuickBooksClient:
             await self._gate.throttled(refusal.after)
             raise
 
+    async def slow_down(self, after: float | None) -> None:
+        """Tell the gate that the quota is used up, as an item inside a batch said."""
+        await self._gate.throttled(after)
+
     # -- inside
 
     async def _read(self, call: _Call) -> Reply:

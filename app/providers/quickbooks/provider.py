@@ -1,12 +1,19 @@
 """One company's QuickBooks as the accounting port wants it: the other modules, put together."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import quote as quote_path
 
-from app.accounting.errors import CompanyUnavailable, Fault, OutcomeUnknown, RecordRejected
+from app.accounting.errors import (
+    CompanyUnavailable,
+    Fault,
+    OutcomeUnknown,
+    ProviderError,
+    RecordRejected,
+    RetryLater,
+)
 from app.accounting.ports import CallGate, CompanyRef, ProviderFactory, TokenSource
 from app.accounting.records import (
     Account,
@@ -28,8 +35,10 @@ from app.accounting.records import (
     Write,
 )
 from app.kit.http import AsyncClient
+from app.providers.quickbooks import batch as batches
 from app.providers.quickbooks import compare, compose, translate
-from app.providers.quickbooks.client import QuickBooksClient, Reply
+from app.providers.quickbooks.client import Payload, QuickBooksClient, Reply
+from app.providers.quickbooks.faults import judge_item
 from app.providers.quickbooks.kinds import (
     ENTITIES,
     NAME_FIELDS,
@@ -164,9 +173,9 @@ class QuickBooksProvider:
         """Return the write that voids or deletes; customers and items are made inactive."""
         return compose.compose_removal(kind, verb, external_id=external_id, sync_token=sync_token)
 
-    async def ready(self) -> None:
-        """Return when a write may go out at once; see the port."""
-        await self._client.ready()
+    async def ready(self, *, batch: bool = False) -> None:
+        """Return when a write (or a batch of them) may go out at once; see the port."""
+        await self._client.ready(batch=batch)
 
     async def renew_access(self) -> None:
         """Replace the access token that was last refused."""
@@ -193,6 +202,29 @@ class QuickBooksProvider:
             http_status=reply.http_status,
             trace_id=reply.trace_id,
         )
+
+    async def send_batch(
+        self, writes: Sequence[Write], *, batch_id: str, permit: Callable[[], None]
+    ) -> list[Answer | ProviderError]:
+        """
+        Send several creates in one call, each outcome by itself; see the port.
+
+        Raises:
+            OutcomeUnknown: Also for a good answer that is not that of a batch.
+        """
+        reply = await self._client.write(
+            "batch",
+            batches.compose(writes),
+            request_id=batch_id,
+            permit=permit,
+            lane="batch",
+        )
+        outcomes: list[Answer | ProviderError] = []
+        for write, item in zip(writes, batches.items_of(reply, len(writes)), strict=True):
+            outcomes.append(_outcome(write, item, reply))
+        if throttled := [each for each in outcomes if isinstance(each, RetryLater)]:
+            await self._client.slow_down(throttled[0].after)
+        return outcomes
 
     # -- looks
 
@@ -405,6 +437,19 @@ def _proven(write: Write, reply: Reply) -> BooksDocument | None:
             _fault(reply), "QuickBooks' answer does not carry the marker that was sent."
         )
     return document
+
+
+def _outcome(write: Write, item: Payload | None, reply: Reply) -> Answer | ProviderError:
+    """Return what one item of a batch's answer proves."""
+    if item is None:
+        return OutcomeUnknown(_fault(reply), "The batch's answer lacks this item.")
+    if (error := judge_item(item, trace_id=reply.trace_id)) is not None:
+        return error
+    try:
+        document = _proven(write, Reply(item, reply.http_status, reply.trace_id))
+    except OutcomeUnknown as unknown:
+        return unknown
+    return Answer(document=document, http_status=reply.http_status, trace_id=reply.trace_id)
 
 
 def _is_deleted(entity: Mapping[str, object]) -> bool:
