@@ -72,6 +72,14 @@ class Doorbell:
         except (RedisError, OSError, TimeoutError):
             log.warning("doorbell_silent", job_id=str(job_id))
 
+    async def answers(self) -> bool:
+        """Tell whether Redis is there."""
+        try:
+            async with asyncio.timeout(2):
+                return bool(await self._redis.ping())
+        except (RedisError, OSError, TimeoutError):
+            return False
+
     async def close(self) -> None:
         await self._redis.aclose(close_connection_pool=True)
 
