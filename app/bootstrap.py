@@ -18,14 +18,14 @@ from app.exports.service import ExportWork
 from app.imports.work import ImportWork
 from app.integrations.models import Integration
 from app.jobs.repository import ensure_lane
-from app.jobs.service import CompanyState
+from app.jobs.service import CompanyState, cancel_jobs_of
 from app.jobs.waits import Waits
 from app.kit.db import Base, Database, build_engine
 from app.kit.http import AsyncClient, build_client, check_library
 from app.kit.queue import ArqRedis, Doorbell, arq_redis
 from app.kit.secrets import Keyring
 from app.kit.windows import Gate, Limits
-from app.ledger.status import attempts_of, posting_status
+from app.ledger.status import attempts_of, has_postings, posting_status
 from app.providers.quickbooks.links import document_url
 from app.providers.quickbooks.oauth import QuickBooksAuthorization
 from app.providers.quickbooks.provider import quickbooks_factory
@@ -64,9 +64,11 @@ class Collaborators:
         state.document_url = partial(document_url, self.environment)
         state.works = {"import": ImportWork(), "export": ExportWork()}
         state.on_integration_removed = self.integration_removed
+        state.integration_has_postings = has_postings
 
     async def integration_removed(self, session: AsyncSession, integration: Integration) -> None:
         """End what hangs on an integration, in the transaction that removes it."""
+        await cancel_jobs_of(session, integration.id)
         await end_connection(
             session,
             integration,

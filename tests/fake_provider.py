@@ -237,7 +237,7 @@ class FakeProvider:
             expected_total=Decimal(0) if voided else None,
         )
 
-    async def ready(self) -> None:
+    async def ready(self, *, batch: bool = False) -> None:
         self._called("ready")
 
     async def renew_access(self) -> None:
@@ -256,6 +256,20 @@ class FakeProvider:
         if failure is not None:
             raise failure.error
         return answer
+
+    async def send_batch(
+        self, writes: Sequence[Write], *, batch_id: str, permit: Callable[[], None]
+    ) -> list[Answer | ProviderError]:
+        permit()
+        outcomes: list[Answer | ProviderError] = []
+        for number, write in enumerate(writes):
+            try:
+                outcomes.append(
+                    await self.send(write, request_id=f"{batch_id}:{number}", permit=permit)
+                )
+            except ProviderError as error:
+                outcomes.append(error)
+        return outcomes
 
     def _carry_out(self, write: Write) -> BooksDocument | None:
         body = json.loads(write.body, parse_float=Decimal)

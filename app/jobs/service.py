@@ -338,6 +338,15 @@ async def cancel_job(session: AsyncSession, job: Job) -> Job:
     return locked
 
 
+async def cancel_jobs_of(session: AsyncSession, integration_id: UUID) -> None:
+    """Cancel every open job of an integration that is being removed."""
+    jobs = await session.scalars(
+        select(Job).where(Job.integration_id == integration_id, Job.status.in_(OPEN))
+    )
+    for job in jobs.all():
+        await cancel_job(session, job)
+
+
 async def retry_job(
     session: AsyncSession,
     integration: Integration,

@@ -76,6 +76,14 @@ async def posting_status(
     return found
 
 
+async def has_postings(session: AsyncSession, integration: Integration) -> bool:
+    """Tell whether anything was ever written for the integration's company."""
+    if integration.company_id is None:
+        return False
+    first = select(Posting.id).where(Posting.company_id == integration.company_id).limit(1)
+    return await session.scalar(first) is not None
+
+
 async def _ledger_names(
     session: AsyncSession, integration: Integration, kind: str, billing_ids: list[str]
 ) -> dict[str, str]:
