@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 
 from app.accounting.errors import (
     DuplicateFound,
+    ProviderError,
     RecordRejected,
     ReferenceRefused,
     StaleDocument,
