@@ -3,6 +3,7 @@
 import typer
 
 from app.commands import contract, processes, tenants
+from app.demo.command import demo
 
 PANELS = {"run": "Run", "operate": "Operate", "use": "Use the API", "develop": "Develop"}
 
@@ -16,7 +17,7 @@ def build_cli() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    for run in (processes.serve, processes.api, processes.worker):
+    for run in (demo, processes.serve, processes.api, processes.worker):
         cli.command(rich_help_panel=PANELS["run"])(run)
     cli.command(rich_help_panel=PANELS["operate"])(tenants.migrate)
     cli.command(rich_help_panel=PANELS["develop"])(contract.openapi)

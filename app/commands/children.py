@@ -62,7 +62,7 @@ class Child:
             with suppress(ProcessLookupError):
                 self.process.send_signal(number)
 
-    def tail(self, lines: int = 15) -> str:
+    def tail(self, lines: int = 5) -> str:
         """Return the end of what it wrote, if that goes to a file."""
         if self.output is None or not self.output.exists():
             return ""
