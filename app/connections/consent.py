@@ -165,7 +165,9 @@ class Consent:
             PageGone: Unknown, used or over its time, or the form was made for another browser.
             ProviderError: The provider's consent page cannot be found now.
         """
-        if not same(form_token, self._form_token(token, browser)):
+        # The cookie, which no other site can send along, binds the click to this browser. A form
+        # token says in addition which page was clicked; a client without pages may leave it out.
+        if form_token and not same(form_token, self._form_token(token, browser)):
             raise PageGone
         attempt = await self._open_page(token)
         state = secrets.token_urlsafe(32)
