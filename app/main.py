@@ -21,7 +21,7 @@ from app.kit.limits import BodyLimit
 from app.kit.web import install_problem_handlers
 from app.mappings import endpoints as mappings
 from app.mappings import word_endpoints as word_mappings
-from app.openapi import install_openapi
+from app.openapi import install_openapi, operation_id
 from app.organizations import endpoints as organizations
 from app.schema import heads
 
@@ -54,7 +54,12 @@ def create_app(collaborators: Collaborators) -> FastAPI:
         yield
         await collaborators.close()
 
-    app = GuardedAPI(title="Ledgerwire", version=VERSION, lifespan=lifespan)
+    app = GuardedAPI(
+        title="Ledgerwire",
+        version=VERSION,
+        lifespan=lifespan,
+        generate_unique_id_function=operation_id,
+    )
     collaborators.attach(app.state)
     install_problem_handlers(app)
     app.add_middleware(BodyLimit)

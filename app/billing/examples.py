@@ -60,7 +60,7 @@ INVOICE: dict[str, Any] = {
             "unit_price": "50",
             "taxes": [
                 {"price_code": "GST", "rate": "5"},
-                {"price_code": "QST", "rate": "9.975"},
+                {"price_code": "QST 9.975", "rate": "9.975"},
             ],
             "service_period": {"start": "2026-03-01", "end": "2026-03-31"},
         }
@@ -96,7 +96,7 @@ CREDIT_NOTE: dict[str, Any] = {
             "amount": "50.00",
         }
     ],
-    "taxes": [{"price_code": "GST", "rate": "5"}, {"price_code": "QST", "rate": "9.975"}],
+    "taxes": [{"price_code": "GST", "rate": "5"}, {"price_code": "QST 9.975", "rate": "9.975"}],
     "tax_total": "7.49",
     "total": "57.49",
     "applications": [{"invoice": "inv_5001", "amount": "57.49"}],

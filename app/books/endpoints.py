@@ -40,7 +40,7 @@ from app.organizations.access import Reader, Tenant
 
 router = APIRouter(
     prefix="/v1/integrations/{integration_id}/books",
-    tags=["books"],
+    tags=["Books"],
     route_class=Route,
     responses=refusals(401, 403, 404, 409, 422),
 )
@@ -108,23 +108,29 @@ def page_of(row_type: type[RowT], page: ListedPage[R]) -> Page[RowT]:
     return Page[RowT](data=rows, next_cursor=page.next_cursor)
 
 
-@router.get("/customers", summary="Imported customers")
+@router.get("/customers", operation_id="list_books_customers", summary="Imported customers")
 async def customers(asked: Asked, linked: Linked = None) -> Page[CustomerRow]:
     page = await asked.page(BookKind.CUSTOMER, Customer, linked=linked)
     return page_of(CustomerRow, page)
 
 
-@router.get("/items", summary="Imported items")
+@router.get("/items", operation_id="list_books_items", summary="Imported items")
 async def items(asked: Asked, linked: Linked = None) -> Page[ItemRow]:
     return page_of(ItemRow, await asked.page(BookKind.ITEM, Item, linked=linked))
 
 
-@router.get("/accounts", summary="The imported chart of accounts")
+@router.get(
+    "/accounts", operation_id="list_books_accounts", summary="The imported chart of accounts"
+)
 async def accounts(asked: Asked) -> Page[AccountRow]:
     return page_of(AccountRow, await asked.page(BookKind.ACCOUNT, Account))
 
 
-@router.get("/tax-codes", summary="Imported tax codes with their sales rates")
+@router.get(
+    "/tax-codes",
+    operation_id="list_books_tax_codes",
+    summary="Imported tax codes with their sales rates",
+)
 async def tax_codes(asked: Asked) -> Page[TaxCodeRow]:
     page = await asked.page(BookKind.TAX_CODE, TaxCode)
     rates, agencies = await _rates_and_agencies(asked.tenant, await asked.company_id())
@@ -163,43 +169,57 @@ def _rates_of(
     return rows
 
 
-@router.get("/tax-rates", summary="Imported tax rates")
+@router.get("/tax-rates", operation_id="list_books_tax_rates", summary="Imported tax rates")
 async def tax_rates(asked: Asked) -> Page[TaxRateRow]:
     return page_of(TaxRateRow, await asked.page(BookKind.TAX_RATE, TaxRate))
 
 
-@router.get("/tax-agencies", summary="Imported tax agencies")
+@router.get(
+    "/tax-agencies", operation_id="list_books_tax_agencies", summary="Imported tax agencies"
+)
 async def tax_agencies(asked: Asked) -> Page[TaxAgencyRow]:
     return page_of(TaxAgencyRow, await asked.page(BookKind.TAX_AGENCY, TaxAgency))
 
 
-@router.get("/payment-methods", summary="Imported payment methods")
+@router.get(
+    "/payment-methods",
+    operation_id="list_books_payment_methods",
+    summary="Imported payment methods",
+)
 async def payment_methods(asked: Asked) -> Page[NamedRow]:
     return page_of(NamedRow, await asked.page(BookKind.PAYMENT_METHOD, NamedEntry))
 
 
-@router.get("/classes", summary="Imported classes")
+@router.get("/classes", operation_id="list_books_classes", summary="Imported classes")
 async def classes(asked: Asked) -> Page[NamedRow]:
     return page_of(NamedRow, await asked.page(BookKind.CLASS, NamedEntry))
 
 
-@router.get("/departments", summary="Imported departments (QuickBooks shows them as locations)")
+@router.get(
+    "/departments",
+    operation_id="list_books_departments",
+    summary="Imported departments (QuickBooks shows them as locations)",
+)
 async def departments(asked: Asked) -> Page[NamedRow]:
     return page_of(NamedRow, await asked.page(BookKind.DEPARTMENT, NamedEntry))
 
 
-@router.get("/terms", summary="Imported payment terms")
+@router.get("/terms", operation_id="list_books_terms", summary="Imported payment terms")
 async def terms(asked: Asked) -> Page[TermRow]:
     return page_of(TermRow, await asked.page(BookKind.TERM, NamedEntry))
 
 
-@router.get("/invoices", summary="Imported invoices: opening documents")
+@router.get(
+    "/invoices", operation_id="list_books_invoices", summary="Imported invoices: opening documents"
+)
 async def invoices(asked: Asked, linked: Linked = None) -> Page[DocumentRow]:
     page = await asked.page(BookKind.INVOICE, BooksDocument, linked=linked)
     return page_of(DocumentRow, page)
 
 
-@router.get("/payments", summary="Imported payments: opening documents")
+@router.get(
+    "/payments", operation_id="list_books_payments", summary="Imported payments: opening documents"
+)
 async def payments(asked: Asked, linked: Linked = None) -> Page[PaymentRow]:
     page = await asked.page(BookKind.PAYMENT, BooksDocument, linked=linked)
     return page_of(PaymentRow, page)

@@ -27,7 +27,7 @@ MOST_AT_ONCE = 1000
 
 
 @router.post(
-    "/books/customers/adopt", tags=["books"], summary="Make billing customers of imported ones"
+    "/books/customers/adopt", tags=["Books"], summary="Make billing customers of imported ones"
 )
 async def adopt_customers(
     integration_id: UUID,
@@ -48,7 +48,7 @@ async def adopt_customers(
 
 @router.get(
     "/customer-mappings",
-    tags=["mappings"],
+    tags=["Mappings"],
     summary="Customer mappings: billing customers and their customers in the books",
 )
 async def list_customer_mappings(
@@ -70,7 +70,7 @@ async def list_customer_mappings(
 @router.post(
     "/customer-mappings",
     status_code=201,
-    tags=["mappings"],
+    tags=["Mappings"],
     summary="Link a billing customer to a customer of the books",
 )
 async def add_customer_mapping(
@@ -88,7 +88,7 @@ async def add_customer_mapping(
 
 @router.patch(
     "/customer-mappings/{mapping_id}",
-    tags=["mappings"],
+    tags=["Mappings"],
     summary="Link a billing customer to another customer of the books",
 )
 async def change_customer_mapping(
@@ -104,7 +104,7 @@ async def change_customer_mapping(
 @router.delete(
     "/customer-mappings/{mapping_id}",
     status_code=204,
-    tags=["mappings"],
+    tags=["Mappings"],
     summary="Unlink a billing customer for whom nothing was posted",
 )
 async def delete_customer_mapping(

@@ -24,7 +24,7 @@ EXAMPLE_IN: dict[str, Any] = {
     "mode": "full_synchronization",
     "master_customer": None,
     "allowed_return_urls": ["https://billing.example.com/settings/erp"],
-    "settings": {"items": {"create_missing": True, "income_account_id": "79"}},
+    "settings": {"items": {"income_account_id": "1150040000", "expense_account_id": "15"}},
 }
 EXAMPLE_OUT: dict[str, Any] = {
     "id": "0199a3c1-5b7e-7c11-8f0a-3d5be1a2c010",
@@ -37,8 +37,8 @@ EXAMPLE_OUT: dict[str, Any] = {
     "settings": {
         "items": {
             "create_missing": True,
-            "income_account_id": "79",
-            "expense_account_id": None,
+            "income_account_id": "1150040000",
+            "expense_account_id": "15",
             "fallback_item_id": None,
             "credit_item_id": None,
             "house_credit_item_id": None,

@@ -21,11 +21,11 @@ from app.jobs.records import recount
 from app.jobs.schemas import (
     AttemptRow,
     Direction,
-    DocumentRow,
     JobRequest,
     JobRow,
     JobStatus,
     Paused,
+    PostedDocument,
     Range,
     RecordRow,
     RetryRequest,
@@ -273,7 +273,7 @@ def _record_row(
 ) -> RecordRow:
     document = None
     if record.document_type and record.document_id:
-        document = DocumentRow(
+        document = PostedDocument(
             type=record.document_type,
             id=record.document_id,
             number=record.document_number,

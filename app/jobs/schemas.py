@@ -143,7 +143,7 @@ class AttemptRow(BaseModel):
     duration_ms: int | None
 
 
-class DocumentRow(BaseModel):
+class PostedDocument(BaseModel):
     """The document in the books; `url` opens it there."""
 
     type: str
@@ -168,7 +168,7 @@ class RecordRow(BaseModel):
     currency: str | None
     state: str
     action: str | None
-    document: DocumentRow | None
+    document: PostedDocument | None
     posted_amount: str | None
     posted_tax: str | None
     code: str | None

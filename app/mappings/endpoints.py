@@ -27,7 +27,7 @@ StatusFilter = Annotated[Status | None, Query(description="Only rows with this s
 
 router = APIRouter(
     prefix="/v1/integrations/{integration_id}",
-    tags=["mappings"],
+    tags=["Mappings"],
     route_class=Route,
     responses=refusals(401, 403, 404, 409, 422),
 )

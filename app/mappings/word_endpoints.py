@@ -30,7 +30,7 @@ from app.mappings.words import WordRow
 
 router = APIRouter(
     prefix="/v1/integrations/{integration_id}",
-    tags=["mappings"],
+    tags=["Mappings"],
     route_class=Route,
     responses=refusals(401, 403, 404, 409, 422),
 )

@@ -89,6 +89,10 @@ async def create_api_key(
         Body(
             openapi_examples={
                 "billing_server": {"value": {"name": "billing server", "scopes": ["write"]}},
+                "administrator": {
+                    "summary": "May change integrations and connect",
+                    "value": {"name": "settings page", "scopes": ["admin"]},
+                },
                 "auditor": {
                     "value": {
                         "name": "auditor",
