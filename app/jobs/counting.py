@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs.models import Record
+from app.jobs.models import Job, Record
 from app.kit.db import Json
 
 ACTIONS = ("created", "updated", "voided", "linked")
@@ -23,8 +23,28 @@ STATES = (
     "cancelled",
 )
 MONEY_KINDS = ("invoice", "payment", "credit_memo", "refund", "journal_entry")
+SUCCEEDED, WITH_FINDINGS = "succeeded", "succeeded_with_findings"
 # Not settled yet; the job is at it.
 IN_WORK = ("waiting", "pending", "sending")
+
+
+# Posted, but not as billed: never called success.
+DIFFERING = ("variance", "allocated_less")
+FINDINGS = ("blocked", "rejected", "unknown", "parked", "conflict")
+
+
+async def end_status(session: AsyncSession, job: Job) -> str:
+    """Return how a job that is through has ended, by its counts."""
+    if job.direction == "import":
+        return WITH_FINDINGS if job.counts.get("findings") else SUCCEEDED
+    if any(job.counts.get(name) for name in FINDINGS):
+        return WITH_FINDINGS
+    differing = (
+        select(Record.id)
+        .where(Record.job_id == job.id, Record.state == "posted", Record.code.in_(DIFFERING))
+        .limit(1)
+    )
+    return SUCCEEDED if await session.scalar(differing) is None else WITH_FINDINGS
 
 
 async def counts_of(session: AsyncSession, job_id: UUID) -> tuple[Json, list[Json]]:

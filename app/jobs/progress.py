@@ -6,16 +6,13 @@ from uuid import UUID
 from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs.counting import IN_WORK, counts_of
+from app.jobs.counting import IN_WORK, counts_of, end_status
 from app.jobs.lanes import Lease
 from app.jobs.models import Job, Record, Step
 from app.jobs.work import JobView, StepView, WorkContext, check_fence
 from app.kit.db import Database, Json
 
 OPEN = ("queued", "running", "paused")
-# Posted, but not as billed: never called success.
-DIFFERING = ("variance", "allocated_less")
-FINDINGS = ("blocked", "rejected", "unknown", "parked", "conflict")
 
 
 def view_of(job: Job) -> JobView:
@@ -78,21 +75,8 @@ async def finish(context: WorkContext, job_id: UUID) -> None:
     async with context.transaction() as session:
         job = await session.get_one(Job, job_id, with_for_update=True)
         await _take_counts(session, job)
-        job.status = "succeeded_with_findings" if await _has_findings(session, job) else "succeeded"
+        job.status = await end_status(session, job)
         job.finished_at = func.clock_timestamp()
-
-
-async def _has_findings(session: AsyncSession, job: Job) -> bool:
-    if job.direction == "import":
-        return bool(job.counts.get("findings"))
-    if any(job.counts.get(name) for name in FINDINGS):
-        return True
-    differing = (
-        select(Record.id)
-        .where(Record.job_id == job.id, Record.state == "posted", Record.code.in_(DIFFERING))
-        .limit(1)
-    )
-    return await session.scalar(differing) is not None
 
 
 async def _take_counts(session: AsyncSession, job: Job) -> None:

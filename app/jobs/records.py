@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.jobs.counting import counts_of
+from app.jobs.counting import SUCCEEDED, WITH_FINDINGS, counts_of, end_status
 from app.jobs.models import Job, Record
 from app.kit.db import Json
 
@@ -110,8 +110,9 @@ async def follow_posting(session: AsyncSession, posting_id: UUID, outcome: Outco
 
 
 async def recount(session: AsyncSession, job_id: UUID) -> None:
-    """Take an ended job's counts and amounts from its records again."""
-    counts, amounts = await counts_of(session, job_id)
-    await session.execute(
-        update(Job).where(Job.id == job_id).values(counts=counts, amounts=amounts)
-    )
+    """Take an ended job's counts, amounts and status from its records again."""
+    job = await session.get_one(Job, job_id, with_for_update=True)
+    job.counts, job.amounts = await counts_of(session, job_id)
+    if job.status in {SUCCEEDED, WITH_FINDINGS}:
+        job.status = await end_status(session, job)
+    await session.flush()
