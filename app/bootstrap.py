@@ -126,6 +126,7 @@ def limits_of(settings: Settings) -> Limits:
         requests_per_minute=settings.limit_requests_per_minute,
         batches_per_minute=settings.limit_batches_per_minute,
         all_per_minute=settings.limit_all_per_minute,
+        scale=settings.limit_scale,
     )
 
 
