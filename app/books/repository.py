@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy import (
     ColumnElement,
     Row,
-    Select,
     String,
+    Uuid,
     any_,
     cast,
     column,
@@ -33,7 +33,6 @@ from app.accounting.records import (
 from app.books.kinds import BookKind, BookRecord, R, StoredForm, from_row, to_rows
 from app.books.models import BookEntry
 from app.books.names import fold_name
-from app.kit.ids import new_id
 
 # The ledger lies above this room; of its links only these columns are looked at, read-only.
 LINKS = table(
@@ -108,10 +107,12 @@ async def store_page(
     Entries never leave: what became inactive in the books is kept as inactive.
     """
     rows = to_rows(kind, records)
-    before = await _present(session, company_id, kind, [row.external_id for row in rows])
-    stored, fresh = _compare(before, rows)
+    ids = {row.external_id: entry_id(company_id, kind, row.external_id) for row in rows}
+    stored, fresh = _compare(await _present(session, list(ids.values())), rows)
     if fresh:
-        await session.execute(_UPSERT, _arrays(organization_id, company_id, kind, fresh))
+        arrays = _arrays(fresh) | {"ids": [ids[row.external_id] for row in fresh]}
+        fixed = {"organization_id": organization_id, "company_id": company_id, "kind": kind.value}
+        await session.execute(_UPSERT, arrays | fixed)
     return stored
 
 
@@ -136,27 +137,32 @@ def _compare(
     return stored, fresh
 
 
-async def _present(
-    session: AsyncSession, company_id: UUID, kind: BookKind, external_ids: list[str]
-) -> dict[str, Row[str, str, str, bool]]:
+async def _present(session: AsyncSession, ids: list[UUID]) -> dict[str, Row[str, str, str, bool]]:
+    await plan_afresh(session)
     statement = select(
         BookEntry.external_id, BookEntry.body_hash, BookEntry.name, BookEntry.active
-    ).where(
-        BookEntry.company_id == company_id,
-        BookEntry.kind == kind.value,
-        BookEntry.external_id == any_(cast(external_ids, ARRAY(String))),
-    )
+    ).where(BookEntry.id == any_(cast(ids, ARRAY(Uuid))))
     return {row.external_id: row for row in await session.execute(statement)}
 
 
-def _arrays(
-    organization_id: UUID, company_id: UUID, kind: BookKind, rows: Sequence[StoredForm]
-) -> dict[str, object]:
+def entry_id(company_id: UUID, kind: BookKind, external_id: str) -> UUID:
+    """
+    Return an entry's id, derived from what it is.
+
+    A page is then found by primary key, whatever the database knows of the table: before its
+    first ANALYZE it would rather read through all of a company's rows.
+    """
+    return uuid5(company_id, f"{kind.value}:{external_id}")
+
+
+async def plan_afresh(session: AsyncSession) -> None:
+    """Let each statement of this transaction be planned for the table as it is by now."""
+    await session.execute(text("SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"))
+
+
+def _arrays(rows: Sequence[StoredForm]) -> dict[str, object]:
+    """Return the rows as one array per column."""
     return {
-        "organization_id": organization_id,
-        "company_id": company_id,
-        "kind": kind.value,
-        "ids": [new_id() for _ in rows],
         "external_ids": [row.external_id for row in rows],
         "names": [row.name for row in rows],
         "name_keys": [row.name_key for row in rows],
@@ -303,12 +309,6 @@ async def documents_numbered(
 # ---------------------------------------------------------------- lists for the API
 
 
-def billing_id_of_entry() -> ColumnElement[str | None]:
-    """Return the billing id that an entry is linked to, as a column beside the entry."""
-    statement = select(LINKS.c.billing_id).where(*_same_entry()).correlate(BookEntry)
-    return statement.scalar_subquery()
-
-
 def is_linked() -> ColumnElement[bool]:
     return exists(select(LINKS.c.billing_id).where(*_same_entry()).correlate(BookEntry))
 
@@ -322,7 +322,20 @@ def _same_entry() -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def entries_with_billing_id(company_id: UUID, kind: BookKind) -> Select[BookEntry, str | None]:
-    return select(BookEntry, billing_id_of_entry().label("billing_id")).where(
-        BookEntry.company_id == company_id, BookEntry.kind == kind.value
+async def billing_ids_of(
+    session: AsyncSession, company_id: UUID, kind: BookKind | str, external_ids: Iterable[str]
+) -> dict[str, str]:
+    """Return the billing ids that entries are linked to, by external id."""
+    wanted = list(external_ids)
+    if not wanted:
+        return {}
+    await plan_afresh(session)
+    rows = await session.execute(
+        select(LINKS.c.external_id, LINKS.c.billing_id).where(
+            LINKS.c.company_id == company_id,
+            LINKS.c.kind == str(kind),
+            LINKS.c.external_id == any_(cast(wanted, ARRAY(String))),
+            LINKS.c.state.in_(LINKED_STATES),
+        )
     )
+    return {row.external_id: row.billing_id for row in rows}

@@ -5,14 +5,14 @@ from datetime import datetime
 from typing import Generic
 from uuid import UUID
 
-from sqlalchemy import tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.records import CompanyProfile
 from app.books.kinds import BookKind, R
 from app.books.models import BookEntry
 from app.books.names import fold_name
-from app.books.repository import entries_with_billing_id, is_linked, to_record
+from app.books.repository import billing_ids_of, is_linked, to_record
 from app.connections.models import Company
 from app.connections.profiles import parse_profile
 from app.integrations.models import Integration
@@ -108,7 +108,9 @@ async def list_entries(
     Raises:
         Invalid: The cursor belongs to another list.
     """
-    statement = entries_with_billing_id(company_id, kind)
+    statement = select(BookEntry).where(
+        BookEntry.company_id == company_id, BookEntry.kind == kind.value
+    )
     if chosen.name:
         statement = statement.where(
             BookEntry.name_key.contains(fold_name(chosen.name), autoescape=True)
@@ -123,13 +125,14 @@ async def list_entries(
     after = decode_cursor(cursor, str, str)
     if after is not None:
         statement = statement.where(tuple_(*order) > after)
-    rows = (await session.execute(statement.order_by(*order).limit(limit + 1))).all()
-    shown = [
-        Listed(to_record(entry, record_type), entry.changed_at, billing_id)
-        for entry, billing_id in rows[:limit]
-    ]
-    last = rows[limit - 1][0] if len(rows) > limit else None
+    rows = list(await session.scalars(statement.order_by(*order).limit(limit + 1)))
+    shown = rows[:limit]
+    linked_to = await billing_ids_of(session, company_id, kind, (row.external_id for row in shown))
+    last = shown[-1] if len(rows) > limit else None
     return ListedPage(
-        entries=shown,
+        entries=[
+            Listed(to_record(row, record_type), row.changed_at, linked_to.get(row.external_id))
+            for row in shown
+        ],
         next_cursor=encode_cursor(last.name_key, last.external_id) if last else None,
     )

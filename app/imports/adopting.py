@@ -21,7 +21,6 @@ from app.books.models import BookEntry
 from app.books.repository import LINKED_STATES
 from app.books.service import Books
 from app.imports.linking import NewLink, keeper_of, link_many
-from app.imports.watching import partners
 from app.kit.errors import AppError, Conflict, Invalid, NotFound
 from app.ledger.models import Link
 
@@ -92,7 +91,7 @@ async def _load(session: AsyncSession, books: Books, wishes: Sequence[Wish]) -> 
     rows = await billing.load(session, books.integration.id, KIND, billing_ids)
     return _Known(
         customers={each.external_id: each for each in customers},
-        billing_of=await partners(session, books.company.id, KIND, external_ids),
+        billing_of=await book_rows.billing_ids_of(session, books.company.id, KIND, external_ids),
         external_of=await _documents_of(session, books.company.id, billing_ids),
         hashes={billing_id: row.content_hash for billing_id, row in rows.items()},
     )

@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounting.records import BooksDocument
 from app.billing.models import BillingRecord
 from app.books.kinds import BookKind, BookRecord
+from app.books.repository import billing_ids_of, plan_afresh
 from app.imports.findings import Finding
-from app.imports.linking import NewLink, keeper_of, link_many, without_document
+from app.imports.linking import NewLink, keeper_of, link_many, taken_billing_ids
 from app.imports.lists import Watched
-from app.imports.watching import partners
 from app.kit.money import ZERO
 
 
@@ -111,10 +111,12 @@ async def watch_documents(
     if not documents:
         return Watched()
     kind = documents[0].kind.value
-    taken = await partners(session, company_id, kind, (each.external_id for each in documents))
+    taken = await billing_ids_of(
+        session, company_id, kind, (each.external_id for each in documents)
+    )
     documents = [each for each in documents if each.external_id not in taken]
     billed = await _billed(session, integration_id, company_id, kind, documents)
-    customers = await partners(
+    customers = await billing_ids_of(
         session,
         company_id,
         BookKind.CUSTOMER.value,
@@ -190,7 +192,8 @@ async def _billed(
 ) -> dict[str, list[BilledDocument]]:
     """Return the billing records without a document that have these numbers, by number."""
     numbers = sorted({each.number for each in documents if each.number})
-    rows = await session.execute(
+    await plan_afresh(session)
+    answer = await session.execute(
         select(
             BillingRecord.billing_id,
             BillingRecord.number,
@@ -205,12 +208,15 @@ async def _billed(
             BillingRecord.number == any_(cast(numbers, ARRAY(String))),
             BillingRecord.status.is_distinct_from("void"),
             BillingRecord.status.is_distinct_from("cancelled"),
-            without_document(company_id, kind),
         )
         .order_by(BillingRecord.billing_id)
     )
+    rows = answer.all()
+    taken = await taken_billing_ids(session, company_id, kind, [row.billing_id for row in rows])
     found: dict[str, list[BilledDocument]] = {}
     for billing_id, number, customer, amount, currency, content_hash in rows:
+        if billing_id in taken:
+            continue
         found.setdefault(number or "", []).append(
             BilledDocument(
                 billing_id=billing_id,

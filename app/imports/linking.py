@@ -2,18 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, any_, cast, exists, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import String, Uuid, any_, cast, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.models import BillingRecord
 from app.books.kinds import BookKind
 from app.books.models import BookEntry
-from app.books.repository import LINKED_STATES, entries_with_billing_id
+from app.books.repository import LINKED_STATES, billing_ids_of, plan_afresh
 from app.connections.models import Company
 from app.imports.customers import BilledCustomer, BookCustomer, match_customer
 from app.imports.findings import Finding, save_findings
@@ -24,8 +24,8 @@ from app.jobs.work import JobView, StepView, WorkContext
 from app.kit.ids import new_id
 from app.ledger.links import BookKeeper
 from app.ledger.models import OPEN_STATES, Link, Posting
-from app.ledger.states import LinkState
 
+_LOOKS = (BillingRecord.name, BillingRecord.currency)
 CHUNK = 1000
 
 
@@ -57,66 +57,88 @@ async def keeper_of(session: AsyncSession, integration_id: UUID, company_id: UUI
     )
 
 
+_LINK = text(
+    """
+    INSERT INTO links (id, organization_id, company_id, kind, billing_id, source_system, marker,
+        state, external_id, sync_token, number, content_hash, fingerprint, total, tax, currency,
+        unapplied)
+    SELECT pair.id, CAST(:organization_id AS uuid), CAST(:company_id AS uuid),
+        CAST(:kind AS text), pair.billing_id, CAST(:source_system AS text), pair.marker, 'live',
+        pair.external_id, pair.sync_token, pair.number, pair.content_hash, pair.fingerprint,
+        pair.total, pair.tax, pair.currency, pair.unapplied
+    FROM unnest(CAST(:id AS uuid[]), CAST(:billing_id AS text[]), CAST(:marker AS text[]),
+        CAST(:external_id AS text[]), CAST(:sync_token AS text[]), CAST(:number AS text[]),
+        CAST(:content_hash AS text[]), CAST(:fingerprint AS text[]), CAST(:total AS numeric[]),
+        CAST(:tax AS numeric[]), CAST(:currency AS text[]), CAST(:unapplied AS numeric[]))
+        AS pair (id, billing_id, marker, external_id, sync_token, number, content_hash,
+            fingerprint, total, tax, currency, unapplied)
+    ON CONFLICT (company_id, kind, billing_id) DO UPDATE SET
+        state = excluded.state, external_id = excluded.external_id,
+        sync_token = excluded.sync_token, number = excluded.number,
+        content_hash = excluded.content_hash, fingerprint = excluded.fingerprint,
+        total = excluded.total, tax = excluded.tax, currency = excluded.currency,
+        unapplied = excluded.unapplied, updated_at = clock_timestamp()
+    WHERE links.state = 'absent' AND links.external_id IS NULL
+    RETURNING links.id
+    """
+)
+
+
 async def link_many(
     session: AsyncSession, keeper: BookKeeper, kind: str, pairs: Sequence[NewLink]
 ) -> int:
     """
-    Link records that have no document yet; return how many were linked.
+    Link records that have no document yet, in one statement; return how many were linked.
 
     A record that got a document in the meantime keeps it.
     """
     if not pairs:
         return 0
-    statement = insert(Link).values([_row(keeper, kind, pair) for pair in pairs])
-    kept = {"id", "organization_id", "company_id", "kind", "billing_id", "source_system", "marker"}
-    moved = [name for name in _row(keeper, kind, pairs[0]) if name not in kept]
-    upsert = statement.on_conflict_do_update(
-        index_elements=["company_id", "kind", "billing_id"],
-        set_={name: statement.excluded[name] for name in moved},
-        where=(Link.state == LinkState.ABSENT.value) & Link.external_id.is_(None),
-    ).returning(Link.id)
-    return len((await session.scalars(upsert)).all())
-
-
-def _row(keeper: BookKeeper, kind: str, pair: NewLink) -> dict[str, object]:
-    return {
-        "id": new_id(),
+    columns: dict[str, object] = {
+        field.name: [getattr(pair, field.name) for pair in pairs] for field in fields(NewLink)
+    }
+    columns["id"] = [new_id() for _ in pairs]
+    columns["marker"] = [keeper.identity(kind, pair.billing_id).marker for pair in pairs]
+    fixed = {
         "organization_id": keeper.organization_id,
         "company_id": keeper.company_id,
         "kind": kind,
-        "billing_id": pair.billing_id,
         "source_system": keeper.source_system,
-        "marker": keeper.identity(kind, pair.billing_id).marker,
-        "state": LinkState.LIVE.value,
-        "external_id": pair.external_id,
-        "sync_token": pair.sync_token,
-        "number": pair.number,
-        "content_hash": pair.content_hash,
-        "fingerprint": pair.fingerprint,
-        "total": pair.total,
-        "tax": pair.tax,
-        "currency": pair.currency,
-        "unapplied": pair.unapplied,
     }
+    return len((await session.scalars(_LINK, columns | fixed)).all())
 
 
-def without_document(company_id: UUID, kind: str) -> ColumnElement[bool]:
-    """Say of a billing record that nothing is in the books for it, or on its way there."""
-    same = (
-        Link.company_id == company_id,
-        Link.kind == kind,
-        Link.billing_id == BillingRecord.billing_id,
+async def taken_billing_ids(
+    session: AsyncSession, company_id: UUID, kind: str, billing_ids: list[str] | None = None
+) -> set[str]:
+    """Return the billing records (of these, or all) that have a document, or one on its way."""
+    linked = select(Link.billing_id).where(
+        Link.company_id == company_id, Link.kind == kind, Link.state.in_(LINKED_STATES)
     )
-    taken = exists(select(Link.id).where(*same, Link.state.in_(LINKED_STATES)))
-    on_its_way = exists(
-        select(Posting.id)
-        .join(Link, Link.id == Posting.link_id)
-        .where(*same, Posting.state.in_(OPEN_STATES))
+    coming = (
+        select(Link.billing_id)
+        .join(Posting, Posting.link_id == Link.id)
+        .where(
+            Posting.company_id == company_id,
+            Posting.kind == kind,
+            Posting.state.in_(OPEN_STATES),
+        )
     )
-    return ~taken & ~on_its_way
+    if billing_ids is not None:
+        wanted = Link.billing_id == any_(cast(billing_ids, ARRAY(String)))
+        linked, coming = linked.where(wanted), coming.where(wanted)
+    return {*await session.scalars(linked), *await session.scalars(coming)}
 
 
 # ---------------------------------------------------------------- customers
+
+
+@dataclass(slots=True, kw_only=True)
+class _Unlinked:
+    """Billing customers without a link: in their order, and how many look like which."""
+
+    ids: list[tuple[str, UUID]] = field(default_factory=list)
+    looks: Counter[int] = field(default_factory=Counter)  # by the hash of `BilledCustomer.key`
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,18 +152,17 @@ class CustomerLinking:
     async def run(self) -> bool:
         """Go on with the next billing customers; return whether all were looked at."""
         progress = Progress.load(self.step.cursor)
-        looks = await self._count_looks()
-        while True:
+        unlinked = await self._unlinked()
+        ids = [record_id for billing_id, record_id in unlinked.ids if billing_id > progress.after]
+        for start in range(0, len(ids), CHUNK):
             async with self.context.transaction() as session:
-                billed = await self._unlinked(session, progress.after)
-                if not billed:
-                    await save_cursor(
-                        session, self.step.id, cursor=progress.dump(), counts=progress.counts
-                    )
-                    return True
-                await self._link(session, progress, billed, looks)
+                billed = await self._billed(session, ids[start : start + CHUNK])
+                await self._link(session, progress, billed, unlinked.looks)
             if self.context.give_way():
                 return False
+        async with self.context.transaction() as session:
+            await self._save(session, progress)
+        return True
 
     async def _link(
         self,
@@ -150,7 +171,9 @@ class CustomerLinking:
         billed: Sequence[BilledCustomer],
         looks: Counter[int],
     ) -> None:
-        namesakes = await self._namesakes(session, {each.key[0] for each in billed})
+        keys = {each.key[0] for each in billed}
+        home = self.context.profile.home_currency
+        namesakes = await book_customers(session, self.context.company_id, keys, home=home)
         pairs: list[NewLink] = []
         findings: list[Finding] = []
         for each in billed:
@@ -168,53 +191,49 @@ class CustomerLinking:
         progress.counts["findings"] += await save_findings(
             session, self.job, self.step, findings, position=progress.counts["findings"]
         )
-        progress.after = billed[-1].billing_id
+        progress.after = billed[-1].billing_id if billed else progress.after
+        await self._save(session, progress)
+
+    async def _save(self, session: AsyncSession, progress: Progress) -> None:
         await save_cursor(
             session, self.step.id, cursor=progress.dump(), counts=dict(progress.counts)
         )
 
-    async def _count_looks(self) -> Counter[int]:
-        """Count how many unlinked billing customers look the same, by the hash of their looks."""
-        looks: Counter[int] = Counter()
-        after = ""
-        async with self.context.db.transaction(self.context.organization_id) as session:
-            while billed := await self._unlinked(session, after):
-                looks.update(hash(each.key) for each in billed)
-                after = billed[-1].billing_id
-        return looks
-
-    async def _unlinked(self, session: AsyncSession, after: str) -> list[BilledCustomer]:
-        statement = (
-            select(
-                BillingRecord.billing_id,
-                BillingRecord.name,
-                BillingRecord.currency,
-                BillingRecord.body["email"].astext,
-            )
-            .where(
-                BillingRecord.integration_id == self.job.integration_id,
-                BillingRecord.kind == BookKind.CUSTOMER.value,
-                BillingRecord.billing_id > after,
-                without_document(self.context.company_id, BookKind.CUSTOMER.value),
-            )
-            .order_by(BillingRecord.billing_id)
-            .limit(CHUNK)
+    async def _unlinked(self) -> _Unlinked:
+        """Go through all billing customers once; only ids and counts are kept."""
+        found = _Unlinked()
+        statement = select(BillingRecord.id, BillingRecord.billing_id, *_LOOKS).where(
+            BillingRecord.integration_id == self.job.integration_id,
+            BillingRecord.kind == BookKind.CUSTOMER.value,
         )
-        return [
-            BilledCustomer(
-                billing_id=billing_id,
-                name=name or billing_id,
-                currency=currency or self.context.profile.home_currency,
-                email=email,
+        async with self.context.db.transaction(self.context.organization_id) as session:
+            taken = await taken_billing_ids(
+                session, self.context.company_id, BookKind.CUSTOMER.value
             )
-            for billing_id, name, currency, email in await session.execute(statement)
-        ]
+            rows = await session.stream(statement.execution_options(yield_per=CHUNK))
+            async for record_id, billing_id, name, currency in rows:
+                if billing_id not in taken:
+                    found.ids.append((billing_id, record_id))
+                    found.looks[hash(self._customer(billing_id, name, currency).key)] += 1
+        found.ids.sort()
+        return found
 
-    async def _namesakes(
-        self, session: AsyncSession, keys: Iterable[str]
-    ) -> dict[str, list[BookCustomer]]:
-        return await book_customers(
-            session, self.context.company_id, keys, home=self.context.profile.home_currency
+    async def _billed(self, session: AsyncSession, ids: list[UUID]) -> list[BilledCustomer]:
+        await plan_afresh(session)
+        statement = select(
+            BillingRecord.billing_id, *_LOOKS, BillingRecord.body["email"].astext
+        ).where(BillingRecord.id == any_(cast(ids, ARRAY(Uuid))))
+        rows = (await session.execute(statement)).all()
+        return sorted((self._customer(*row) for row in rows), key=lambda each: each.billing_id)
+
+    def _customer(
+        self, billing_id: str, name: str | None, currency: str | None, email: str | None = None
+    ) -> BilledCustomer:
+        return BilledCustomer(
+            billing_id=billing_id,
+            name=name or billing_id,
+            currency=currency or self.context.profile.home_currency,
+            email=email,
         )
 
 
@@ -232,13 +251,18 @@ async def book_customers(
     session: AsyncSession, company_id: UUID, keys: Iterable[str], *, home: str
 ) -> dict[str, list[BookCustomer]]:
     """Return the customers of the books with these folded names, by name."""
-    statement = entries_with_billing_id(company_id, BookKind.CUSTOMER).where(
-        BookEntry.name_key == any_(cast(list(keys), ARRAY(String)))
+    await plan_afresh(session)
+    statement = select(BookEntry).where(
+        BookEntry.company_id == company_id,
+        BookEntry.kind == BookKind.CUSTOMER.value,
+        BookEntry.name_key == any_(cast(list(keys), ARRAY(String))),
+    )
+    entries = (await session.scalars(statement.order_by(BookEntry.external_id))).all()
+    linked_to = await billing_ids_of(
+        session, company_id, BookKind.CUSTOMER, (entry.external_id for entry in entries)
     )
     found: dict[str, list[BookCustomer]] = {}
-    for entry, billing_id in await session.execute(
-        statement.order_by(BookEntry.name_key, BookEntry.external_id)
-    ):
+    for entry in entries:
         found.setdefault(entry.name_key, []).append(
             BookCustomer(
                 external_id=entry.external_id,
@@ -247,7 +271,7 @@ async def book_customers(
                 currency=entry.currency or home,
                 email=entry.email,
                 active=entry.active,
-                linked_to=billing_id,
+                linked_to=linked_to.get(entry.external_id),
             )
         )
     return found

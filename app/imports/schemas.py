@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.imports.adopting import Adopted
 from app.imports.pairing import CustomerRow
@@ -18,7 +18,7 @@ class AdoptIn(Strict):
     """An imported customer, and the billing id it is to have."""
 
     external_id: BookId
-    billing_id: Key = Field(examples=["cus_1"])
+    billing_id: Key = Field(examples=["cus_2001"])
 
 
 class AdoptedOut(BaseModel):
@@ -107,9 +107,19 @@ class CustomerMappingOut(BaseModel):
 
 
 class CustomerMappingIn(Strict):
+    """A billing customer, and the customer of the books it is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"billing_id": "cus_1001", "external_id": "8"}]}
+    )
+
     billing_id: Key
     external_id: BookId
 
 
 class CustomerMappingPatch(Strict):
+    """Another customer of the books."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"external_id": "9"}]})
+
     external_id: BookId

@@ -1,16 +1,14 @@
 """What changes in the books mean for billing: renamed, made inactive, a mapping broken."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.books.kinds import BookKind, BookRecord, name_of
-from app.books.repository import LINKED_STATES, Stored
+from app.books.repository import Stored, billing_ids_of
 from app.imports.findings import Finding, linked_inactive, mapping_broken, renamed
 from app.imports.lists import Watched
-from app.ledger.models import Link
 from app.mappings.repository import MappingKind
 from app.mappings.service import broken_mappings
 
@@ -23,24 +21,6 @@ CONCERNED = {
 }
 
 
-async def partners(
-    session: AsyncSession, company_id: UUID, kind: str, external_ids: Iterable[str]
-) -> dict[str, str]:
-    """Return the billing ids that entries are linked to, by external id."""
-    wanted = list(external_ids)
-    if not wanted:
-        return {}
-    rows = await session.execute(
-        select(Link.external_id, Link.billing_id).where(
-            Link.company_id == company_id,
-            Link.kind == kind,
-            Link.external_id.in_(wanted),
-            Link.state.in_(LINKED_STATES),
-        )
-    )
-    return {external_id: billing_id for external_id, billing_id in rows if external_id}
-
-
 async def watch_entries(
     session: AsyncSession,
     company_id: UUID,
@@ -50,7 +30,7 @@ async def watch_entries(
 ) -> Watched:
     """Tell of entries that were renamed, and of linked ones that were made inactive."""
     changed = [*stored.deactivated, *(change.external_id for change in stored.renamed)]
-    linked = await partners(session, company_id, kind.value, changed)
+    linked = await billing_ids_of(session, company_id, kind, changed)
     names = {record.external_id: name_of(record) for record in page} if linked else {}
     findings = [
         renamed(kind.value, change, linked.get(change.external_id)) for change in stored.renamed
