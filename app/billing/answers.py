@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -22,29 +23,70 @@ class InBooks(BaseModel):
     number: str | None = Field(default=None, description="The document's number in the books")
 
 
+class LastJob(BaseModel):
+    """What the last job with this record said of it."""
+
+    job_id: UUID
+    state: str
+    code: str | None = None
+    cause: str | None = None
+    explanation: str | None = None
+    fixes: list[str] = []
+
+
 class LinkState(BaseModel):
     """The record's document in the books; `absent` until there is one."""
 
-    model_config = ConfigDict(extra="allow")
-
     state: str
     kind: str | None = None
+    type: str | None = Field(default=None, description="What it is in QuickBooks")
     external_id: str | None = None
     number: str | None = None
     url: str | None = None
+    total: str | None = None
+    tax: str | None = None
+    currency: str | None = None
+    open: str | None = Field(
+        default=None, description="Not settled yet when it was last seen; of a payment: unapplied"
+    )
+    updated_at: datetime | None = None
+    last_job: LastJob | None = None
+
+
+class PostingCall(BaseModel):
+    """One call that carried, or may have carried, a write."""
+
+    number: int
+    request_id: str
+    intuit_tid: str | None = None
+    http_status: int | None = None
+    fault_code: str | None = None
+    outcome: str | None = None
+    started_at: datetime | None = None
+    duration_ms: int | None = None
 
 
 class PostingState(BaseModel):
     """One write on the document: what was intended, and what came of it."""
 
-    model_config = ConfigDict(extra="allow")
-
     id: str
     operation: str
+    generation: int = 0
     state: str
     code: str | None = None
     explanation: str | None = None
     fixes: list[str] = []
+    fault: dict[str, str | int] | None = Field(
+        default=None, description="What QuickBooks said, word for word"
+    )
+    expected_total: str | None = None
+    posted_total: str | None = None
+    expected_tax: str | None = None
+    posted_tax: str | None = None
+    next_look_at: datetime | None = None
+    created_at: datetime | None = None
+    settled_at: datetime | None = None
+    attempts: list[PostingCall] = []
 
 
 class Stored(BaseModel):
