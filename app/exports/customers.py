@@ -96,7 +96,7 @@ class CustomerDecider:
                 return self._create(facts, link, customer, content_hash)
             return Settle(outcome=missing_outcome())
         if link.state == LinkState.DRIFTED.value:
-            return Settle(outcome=drifted_outcome())
+            return Settle(outcome=drifted_outcome(link))
         # One that was only ever linked is not overwritten; later edits in billing are.
         if link.content_hash is None:
             link.content_hash = content_hash

@@ -124,7 +124,7 @@ def _on_what_is_open(
 def by_state(link: Link, content_hash: str) -> Settle | None:
     """Return what the link's state alone decides, or None when there is something to write."""
     if link.state == LinkState.DRIFTED.value:
-        return Settle(outcome=drifted_outcome())
+        return Settle(outcome=drifted_outcome(link))
     if link.state == LinkState.MISSING.value and link.content_hash is not None:
         return Settle(outcome=missing_outcome())
     if link.state == LinkState.VOIDED.value:

@@ -31,6 +31,12 @@ def round_half_up(amount: Decimal, currency: str = "USD") -> Decimal:
     return amount.quantize(unit(currency), rounding=ROUND_HALF_UP)
 
 
+def as_text(amount: Decimal) -> str:
+    """Return an amount with two decimals at least, and more only when they matter."""
+    cents = amount.quantize(Decimal("0.01"))
+    return str(cents) if cents == amount else f"{amount.normalize():f}"
+
+
 def share(total: Decimal, weights: Sequence[Decimal], currency: str = "USD") -> list[Decimal]:
     """
     Share *total* by *weights* so that the parts sum to it exactly (largest remainder).

@@ -1,6 +1,7 @@
 """Links: found, made, tied to an existing document, and updated from what the books answered."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import select
@@ -135,13 +136,18 @@ async def link_existing(
     return link
 
 
+def still_open(document: BooksDocument) -> Decimal | None:
+    """Return what of a document is not settled, or of a payment not applied."""
+    return document.unapplied if document.kind is Kind.PAYMENT else document.balance
+
+
 def remember(link: Link, document: BooksDocument, *, content_hash: str | None = None) -> None:
     """Keep on the link what the books showed of its document."""
     link.external_id, link.sync_token = document.external_id, document.sync_token
     link.number = document.number or document.name
     link.total, link.tax, link.currency = document.total, document.tax, document.currency
     link.fingerprint = document.fingerprint
-    link.unapplied = document.unapplied if document.kind is Kind.PAYMENT else document.balance
+    link.unapplied = still_open(document)
     link.state = LinkState.VOIDED.value if document.voided else LinkState.LIVE.value
     link.details = {
         "applied": [

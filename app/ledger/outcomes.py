@@ -6,10 +6,11 @@ from app.accounting.errors import Fault, ProviderError
 from app.accounting.records import BooksDocument, Verb
 from app.jobs.records import Outcome
 from app.kit.db import Json
+from app.kit.money import as_text
 from app.ledger.explain import explain
 from app.ledger.models import Link, Posting
 from app.ledger.postings import fault_json
-from app.ledger.states import Parked, PostingState
+from app.ledger.states import LinkState, Parked, PostingState
 
 ACTIONS = {
     Verb.CREATE: "created",
@@ -151,7 +152,7 @@ def shown(document: BooksDocument) -> Json:
         "type": DOCUMENT_TYPES[document.kind.value],
         "external_id": document.external_id,
         "number": document.number,
-        "total": str(document.total) if document.total is not None else None,
+        "total": _amount(document.total),
         "customer_id": document.customer_id,
         "date": document.txn_date.isoformat() if document.txn_date else None,
     }
@@ -190,24 +191,25 @@ def missing_outcome(details: Json | None = None) -> Outcome:
 
 
 def drift_outcome(link: Link, current: BooksDocument) -> Outcome:
-    """Return what a record shows whose document was edited: both versions."""
-    return drifted_outcome(
-        {
-            "ours": {
-                "total": str(link.total) if link.total is not None else None,
-                "tax": str(link.tax) if link.tax is not None else None,
-                "number": link.number,
-            },
-            "in_the_books": {
-                **shown(current),
-                "tax": str(current.tax) if current.tax is not None else None,
-                "voided": current.voided,
-            },
-        }
-    )
+    """Note on the link that its document was edited: both versions, for every record to show."""
+    link.state = LinkState.DRIFTED.value
+    versions = {
+        "ours": {
+            "total": _amount(link.total),
+            "tax": _amount(link.tax),
+            "number": link.number,
+        },
+        "in_the_books": {
+            **shown(current),
+            "tax": _amount(current.tax),
+            "voided": current.voided,
+        },
+    }
+    link.details = {**(link.details or {}), "drift": versions}
+    return drifted_outcome(link)
 
 
-def drifted_outcome(details: Json | None = None) -> Outcome:
+def drifted_outcome(link: Link) -> Outcome:
     """Return what a record shows whose document somebody edited in the books."""
     return Outcome(
         state=PostingState.REJECTED.value,
@@ -219,5 +221,9 @@ def drifted_outcome(details: Json | None = None) -> Outcome:
             "Or retry with the decision `overwrite` to replace it by the billing system's version.",
             "Or leave it: the difference stays shown.",
         ),
-        details=details,
+        details=(link.details or {}).get("drift"),
     )
+
+
+def _amount(amount: Decimal | None) -> str | None:
+    return None if amount is None else as_text(amount)

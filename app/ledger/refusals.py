@@ -23,6 +23,7 @@ from app.accounting.records import BooksDocument, Kind, Verb, Write
 from app.jobs.records import follow_posting
 from app.jobs.work import WorkContext
 from app.kit.db import Json
+from app.ledger.links import still_open
 from app.ledger.models import Link, Posting
 from app.ledger.outcomes import drift_outcome, missing_outcome, refusal_outcome, shown
 from app.ledger.postings import fault_json, hints_of, move
@@ -164,8 +165,7 @@ async def _reject(
     elif finding.current is not None and isinstance(error, StaleDocument):
         if _moved_on(link, finding):
             link.sync_token = finding.current.sync_token
-            link.unapplied = finding.current.balance
+            link.unapplied = still_open(finding.current)
         else:
-            link.state = LinkState.DRIFTED.value
             outcome = drift_outcome(link, finding.current)
     await follow_posting(session, posting.id, outcome)

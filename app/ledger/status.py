@@ -14,6 +14,7 @@ from app.billing import repository as billing_rows
 from app.integrations.models import Integration
 from app.jobs.models import Job, Record
 from app.jobs.schemas import AttemptRow
+from app.kit.money import as_text
 from app.ledger.explain import explain
 from app.ledger.models import Attempt, Link, Posting
 from app.ledger.outcomes import DOCUMENT_TYPES
@@ -205,4 +206,4 @@ def posting_row(posting: Posting, calls: dict[UUID, list[AttemptRow]]) -> dict[s
 
 
 def _text(amount: Decimal | None) -> str | None:
-    return None if amount is None else f"{amount.normalize():f}"
+    return None if amount is None else as_text(amount)
