@@ -18,10 +18,11 @@ from app.accounting.errors import (
     PeriodClosed,
     ProviderError,
     ReconnectRequired,
+    RecordRejected,
     RetryLater,
 )
 from app.accounting.records import Kind, Verb
-from app.exports.decisions import Send, Settle
+from app.exports.decisions import Decision, Send, Settle, refused
 from app.exports.facts import ExportFacts, NeedsDocument
 from app.jobs.models import Record
 from app.jobs.records import Outcome, attach_posting, set_outcome
@@ -33,6 +34,7 @@ from app.ledger.catchup import claim_stray
 from app.ledger.desk import begin_sending, carry_out
 from app.ledger.links import AlreadyLinked, link_existing, lock_link, remember
 from app.ledger.models import Link, Posting
+from app.ledger.outcomes import drift_outcome
 from app.ledger.postings import body_hash, draft, last_posting, move, open_posting
 from app.ledger.settle import Intent, Settled, in_certain_transaction, settle_posted
 from app.ledger.states import LinkState, PostingState
@@ -233,13 +235,31 @@ async def _decide(
             raise NeedsSlot
         return await _take_up(session, lane, record, posting)
     await _meet_stray(session, lane, record, link)
-    decision = await decide(session, lane.facts, link, record)
+    if record.force and link.state == LinkState.DRIFTED.value:
+        _look_at_drift(lane, link)
+    decision = await _decision(session, lane, record, link, decide)
     if isinstance(decision, Settle):
         await set_outcome(session, record.id, decision.outcome)
         return None
     if batched and decision.write.verb is not Verb.CREATE:
         raise NeedsSlot
     return await _send(session, lane, record, link, decision, batched=batched)
+
+
+async def _decision(
+    session: AsyncSession, lane: Lane, record: Record, link: Link, decide: Decide
+) -> Decision:
+    """Decide; what cannot be written down as the books take it is refused before any call."""
+    try:
+        return await decide(session, lane.facts, link, record)
+    except RecordRejected as refusal:
+        return refused(
+            "too_long",
+            "A field is longer than QuickBooks takes.",
+            refusal.explanation,
+            "Shorten it in the billing system and push the record again.",
+            details={"field": refusal.fault.element},
+        )
 
 
 async def _take_up(
@@ -345,11 +365,21 @@ async def _apply_decision(
         if document is None:
             link.state = LinkState.MISSING.value
         else:
-            kept = link.content_hash
             remember(link, document)
-            link.content_hash = None if kept else kept
+            link.content_hash = None
     await session.flush()
     return posting
+
+
+def _look_at_drift(lane: Lane, link: Link) -> None:
+    """See on a retry whether the edit in the books was undone: then ours may go out again."""
+    document = lane.facts.document(Kind(link.kind), link.external_id or "")
+    if document is None:
+        link.state = LinkState.MISSING.value
+    elif document.fingerprint == link.fingerprint and not document.voided:
+        remember(link, document)
+    else:
+        drift_outcome(link, document)
 
 
 async def _only_if_gone(session: AsyncSession, lane: Lane, record: Record, link: Link) -> None:

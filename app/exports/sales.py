@@ -102,7 +102,8 @@ class SalesDecider:
             return
         paid = await paid_on(session, facts, document.billing_id)
         total = sum(paid.values(), ZERO)
-        if paid and (link.unapplied == ZERO or document.total < total):
+        full = link.unapplied == ZERO or (link.total is not None and total >= link.total)
+        if paid and (full or document.total < total):
             raise Refusal(_paid_invoice(document, paid, total))
 
     async def _compose(
@@ -182,7 +183,7 @@ async def _billing_row(session: AsyncSession, facts: ExportFacts, record: Record
 def _by_state(link: Link, row: BillingRecord) -> Settle | None:
     """Return what the link's state alone decides, or None when there is something to write."""
     if link.state == LinkState.DRIFTED.value:
-        return Settle(outcome=drifted_outcome())
+        return Settle(outcome=drifted_outcome(link))
     if link.state == LinkState.MISSING.value and link.content_hash is not None:
         return Settle(outcome=missing_outcome())
     if link.state == LinkState.VOIDED.value:
@@ -451,7 +452,7 @@ class RemovalDecider:
         if link.state == LinkState.VOIDED.value:
             return unchanged(link)
         if link.state == LinkState.DRIFTED.value:
-            return Settle(outcome=drifted_outcome())
+            return Settle(outcome=drifted_outcome(link))
         if cascade := await self._cascade(session, facts, record):
             return cascade
         if link.total is not None and record.record_date and facts.closed(record.record_date):
