@@ -49,6 +49,8 @@ async def end_status(session: AsyncSession, job: Job) -> str:
 
 async def counts_of(session: AsyncSession, job_id: UUID) -> tuple[Json, list[Json]]:
     """Return an export's counts, and its amounts per kind and currency."""
+    # What is void is billed at nothing, done now or long ago.
+    stands = Record.operation != "void"
     rows = await session.execute(
         select(
             Record.kind,
@@ -56,8 +58,8 @@ async def counts_of(session: AsyncSession, job_id: UUID) -> tuple[Json, list[Jso
             Record.state,
             Record.action,
             func.count(),
-            func.sum(Record.amount),
-            func.sum(Record.posted_amount),
+            func.sum(Record.amount).filter(stands),
+            func.sum(Record.posted_amount).filter(stands),
         )
         .where(Record.job_id == job_id)
         .group_by(Record.kind, Record.currency, Record.state, Record.action)
