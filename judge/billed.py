@@ -77,7 +77,7 @@ class Billed:
         invoice = self.invoices[invoice_id]
         if not invoice.live:
             return ZERO
-        settled = [*self.payments.values(), *self.credits.values()]
+        settled: list[Payment | Sale] = [*self.payments.values(), *self.credits.values()]
         return invoice.total - sum(
             (each.applied.get(invoice_id, ZERO) for each in settled if each.live), ZERO
         )

@@ -70,7 +70,7 @@ class Bookkeeping:
     def fill(self, size: Size) -> None:
         """Make the quarter's invoices, the payments of most of them, and some credits."""
         for place in range(size.invoices):
-            buyer = self._buyers[place * 7 % len(self._buyers)]
+            buyer = self._buyers[place * 11 % len(self._buyers)]
             day = FIRST_DAY + timedelta(days=place * DAYS // size.invoices)
             due = day + timedelta(days=30)
             made = self._maker.invoice(place, buyer, day.isoformat(), due.isoformat())
