@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Query, Response
 
 from app.books.service import books_of
-from app.imports import pairing
+from app.imports import examples, pairing
 from app.imports.adopting import Wish, adopt
 from app.imports.schemas import (
     AdoptIn,
@@ -16,6 +16,7 @@ from app.imports.schemas import (
     CustomerMappingPatch,
 )
 from app.kit.web import Cursor, Limit, Page, Route, refusals
+from app.mappings.schemas import Suggested, SuggestIn
 from app.organizations.access import IdempotencyKey, Reader, Writer
 
 router = APIRouter(
@@ -24,6 +25,7 @@ router = APIRouter(
     responses=refusals(401, 403, 404, 409, 422),
 )
 MOST_AT_ONCE = 1000
+SHOWN_AT_ONCE = 200
 
 
 @router.post(
@@ -32,7 +34,10 @@ MOST_AT_ONCE = 1000
 async def adopt_customers(
     integration_id: UUID,
     tenant: Writer,
-    rows: Annotated[list[AdoptIn], Body(min_length=1, max_length=MOST_AT_ONCE)],
+    rows: Annotated[
+        list[AdoptIn],
+        Body(min_length=1, max_length=MOST_AT_ONCE, openapi_examples=examples.ADOPTIONS),
+    ],
     _key: IdempotencyKey = None,
 ) -> AdoptOut:
     """
@@ -84,6 +89,30 @@ async def add_customer_mapping(
         tenant.session, books, billing_id=body.billing_id, external_id=body.external_id
     )
     return CustomerMappingOut.of(row)
+
+
+@router.post(
+    "/customer-mappings/suggest",
+    tags=["mappings"],
+    summary="Suggest customers; link the sure ones if asked",
+)
+async def suggest_customer_mappings(
+    integration_id: UUID, tenant: Writer, body: SuggestIn, _key: IdempotencyKey = None
+) -> Suggested[CustomerMappingOut]:
+    """
+    `exact` links as an import does: one active, unlinked customer of the name and currency.
+
+    It answers the first customers that are still open; page through the list for the rest.
+    """
+    books = await books_of(tenant.session, integration_id)
+    confirmed = 0
+    if body.confirm == "exact":
+        confirmed = await pairing.link_sure(tenant.session, books)
+    rows, _ = await pairing.customer_rows(
+        tenant.session, books, linked=False, limit=SHOWN_AT_ONCE, cursor=None
+    )
+    shown = [CustomerMappingOut.of(row) for row in rows]
+    return Suggested[CustomerMappingOut](confirmed=confirmed, data=shown)
 
 
 @router.patch(

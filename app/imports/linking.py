@@ -1,7 +1,7 @@
 """Tying billing records to what stands in the books already, many at a time."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from uuid import UUID
@@ -134,95 +134,62 @@ async def taken_billing_ids(
 
 
 @dataclass(slots=True, kw_only=True)
-class _Unlinked:
-    """Billing customers without a link: in their order, and how many look like which."""
+class CustomerMatching:
+    """Which unlinked billing customers surely are which customers of the books."""
 
+    integration_id: UUID
+    company_id: UUID
+    home: str
+    # In the order of their billing ids; how many look alike, by the hash of `BilledCustomer.key`.
     ids: list[tuple[str, UUID]] = field(default_factory=list)
-    looks: Counter[int] = field(default_factory=Counter)  # by the hash of `BilledCustomer.key`
+    looks: Counter[int] = field(default_factory=Counter)
 
+    async def find_unlinked(self, session: AsyncSession) -> None:
+        """Go through all billing customers once; only ids and counts are kept of them."""
+        statement = select(BillingRecord.id, BillingRecord.billing_id, *_LOOKS).where(
+            BillingRecord.integration_id == self.integration_id,
+            BillingRecord.kind == BookKind.CUSTOMER.value,
+        )
+        taken = await taken_billing_ids(session, self.company_id, BookKind.CUSTOMER.value)
+        rows = await session.stream(statement.execution_options(yield_per=CHUNK))
+        async for record_id, billing_id, name, currency in rows:
+            if billing_id not in taken:
+                self.ids.append((billing_id, record_id))
+                self.looks[hash(self._customer(billing_id, name, currency).key)] += 1
+        self.ids.sort()
 
-@dataclass(slots=True, kw_only=True)
-class CustomerLinking:
-    """One step: after the whole list was read, customers that are surely the same are linked."""
-
-    context: WorkContext
-    job: JobView
-    step: StepView
-
-    async def run(self) -> bool:
-        """Go on with the next billing customers; return whether all were looked at."""
-        progress = Progress.load(self.step.cursor)
-        unlinked = await self._unlinked()
-        ids = [record_id for billing_id, record_id in unlinked.ids if billing_id > progress.after]
+    def chunks(self, after: str = "") -> Iterator[list[UUID]]:
+        """Yield the unlinked customers behind a billing id, some at a time."""
+        ids = [record_id for billing_id, record_id in self.ids if billing_id > after]
         for start in range(0, len(ids), CHUNK):
-            async with self.context.transaction() as session:
-                billed = await self._billed(session, ids[start : start + CHUNK])
-                await self._link(session, progress, billed, unlinked.looks)
-            if self.context.give_way():
-                return False
-        async with self.context.transaction() as session:
-            await self._save(session, progress)
-        return True
+            yield ids[start : start + CHUNK]
 
-    async def _link(
-        self,
-        session: AsyncSession,
-        progress: Progress,
-        billed: Sequence[BilledCustomer],
-        looks: Counter[int],
-    ) -> None:
-        keys = {each.key[0] for each in billed}
-        home = self.context.profile.home_currency
-        namesakes = await book_customers(session, self.context.company_id, keys, home=home)
+    async def link(
+        self, session: AsyncSession, ids: Sequence[UUID]
+    ) -> tuple[int, list[Finding], str]:
+        """Link those of a chunk that are sure; return how many, what was found, the last id."""
+        billed = await self._billed(session, ids)
+        namesakes = await book_customers(
+            session, self.company_id, {each.key[0] for each in billed}, home=self.home
+        )
         pairs: list[NewLink] = []
         findings: list[Finding] = []
         for each in billed:
-            found = match_customer(
-                each, namesakes.get(each.key[0], []), rivals=looks[hash(each.key)] - 1
-            )
+            rivals = self.looks[hash(each.key)] - 1
+            found = match_customer(each, namesakes.get(each.key[0], []), rivals=rivals)
             if isinstance(found, Finding):
                 findings.append(found)
             elif found is not None:
                 pairs.append(_pair(each, found))
-        keeper = await keeper_of(session, self.job.integration_id, self.context.company_id)
-        progress.counts["linked"] += await link_many(
-            session, keeper, BookKind.CUSTOMER.value, pairs
-        )
-        progress.counts["findings"] += await save_findings(
-            session, self.job, self.step, findings, position=progress.counts["findings"]
-        )
-        progress.after = billed[-1].billing_id if billed else progress.after
-        await self._save(session, progress)
+        keeper = await keeper_of(session, self.integration_id, self.company_id)
+        linked = await link_many(session, keeper, BookKind.CUSTOMER.value, pairs)
+        return linked, findings, billed[-1].billing_id if billed else ""
 
-    async def _save(self, session: AsyncSession, progress: Progress) -> None:
-        await save_cursor(
-            session, self.step.id, cursor=progress.dump(), counts=dict(progress.counts)
-        )
-
-    async def _unlinked(self) -> _Unlinked:
-        """Go through all billing customers once; only ids and counts are kept."""
-        found = _Unlinked()
-        statement = select(BillingRecord.id, BillingRecord.billing_id, *_LOOKS).where(
-            BillingRecord.integration_id == self.job.integration_id,
-            BillingRecord.kind == BookKind.CUSTOMER.value,
-        )
-        async with self.context.db.transaction(self.context.organization_id) as session:
-            taken = await taken_billing_ids(
-                session, self.context.company_id, BookKind.CUSTOMER.value
-            )
-            rows = await session.stream(statement.execution_options(yield_per=CHUNK))
-            async for record_id, billing_id, name, currency in rows:
-                if billing_id not in taken:
-                    found.ids.append((billing_id, record_id))
-                    found.looks[hash(self._customer(billing_id, name, currency).key)] += 1
-        found.ids.sort()
-        return found
-
-    async def _billed(self, session: AsyncSession, ids: list[UUID]) -> list[BilledCustomer]:
+    async def _billed(self, session: AsyncSession, ids: Sequence[UUID]) -> list[BilledCustomer]:
         await plan_afresh(session)
         statement = select(
             BillingRecord.billing_id, *_LOOKS, BillingRecord.body["email"].astext
-        ).where(BillingRecord.id == any_(cast(ids, ARRAY(Uuid))))
+        ).where(BillingRecord.id == any_(cast(list(ids), ARRAY(Uuid))))
         rows = (await session.execute(statement)).all()
         return sorted((self._customer(*row) for row in rows), key=lambda each: each.billing_id)
 
@@ -232,9 +199,42 @@ class CustomerLinking:
         return BilledCustomer(
             billing_id=billing_id,
             name=name or billing_id,
-            currency=currency or self.context.profile.home_currency,
+            currency=currency or self.home,
             email=email,
         )
+
+
+async def link_customers(context: WorkContext, job: JobView, step: StepView) -> bool:
+    """
+    Go on with the step that links customers; return whether all billing customers were looked at.
+
+    It comes after the whole list was read: before, a second customer of the same name might still
+    be on its way.
+    """
+    progress = Progress.load(step.cursor)
+    matching = CustomerMatching(
+        integration_id=job.integration_id,
+        company_id=context.company_id,
+        home=context.profile.home_currency,
+    )
+    async with context.db.transaction(context.organization_id) as session:
+        await matching.find_unlinked(session)
+    for ids in matching.chunks(progress.after):
+        async with context.transaction() as session:
+            linked, findings, last = await matching.link(session, ids)
+            progress.counts["linked"] += linked
+            progress.counts["findings"] += await save_findings(
+                session, job, step, findings, position=progress.counts["findings"]
+            )
+            progress.after = last or progress.after
+            await save_cursor(
+                session, step.id, cursor=progress.dump(), counts=dict(progress.counts)
+            )
+        if context.give_way():
+            return False
+    async with context.transaction() as session:
+        await save_cursor(session, step.id, counts=dict(progress.counts))
+    return True
 
 
 def _pair(billed: BilledCustomer, found: BookCustomer) -> NewLink:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, and_, exists, select
@@ -16,7 +17,7 @@ from app.books.repository import LINKED_STATES
 from app.books.service import Books
 from app.imports.customers import BilledCustomer, BookCustomer, match_customer
 from app.imports.findings import Finding
-from app.imports.linking import book_customers, keeper_of
+from app.imports.linking import CustomerMatching, book_customers, keeper_of
 from app.kit.errors import Conflict, FieldProblem, Invalid, NotFound
 from app.kit.web import decode_cursor, encode_cursor
 from app.ledger.links import AlreadyLinked, link_existing
@@ -25,6 +26,7 @@ from app.ledger.states import LinkState
 from app.mappings.suggest import Status
 
 KIND = BookKind.CUSTOMER.value
+MOST_CHUNKS = 10  # in one request
 
 
 class InUse(Conflict):
@@ -158,6 +160,25 @@ def _suggested(billed: BilledCustomer, namesakes: dict[str, list[BookCustomer]])
         candidates=tuple(namesakes.get(billed.key[0], ())) if finding else (),
         fixes=finding.fixes if finding else (),
     )
+
+
+async def link_sure(session: AsyncSession, books: Books) -> int:
+    """
+    Link the customers that an import would link, the first of them in the order of their ids.
+
+    Return how many were linked; what is left is for the next call, or for an import.
+    """
+    matching = CustomerMatching(
+        integration_id=books.integration.id,
+        company_id=books.company.id,
+        home=books.profile.home_currency if books.profile else "",
+    )
+    await matching.find_unlinked(session)
+    total = 0
+    for ids in islice(matching.chunks(), MOST_CHUNKS):
+        linked, _, _ = await matching.link(session, ids)
+        total += linked
+    return total
 
 
 # ---------------------------------------------------------------- a person's decisions

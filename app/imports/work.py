@@ -8,7 +8,7 @@ from app.books.kinds import BookKind, BookRecord
 from app.books.repository import Stored
 from app.imports.documents import watch_documents
 from app.imports.findings import Finding
-from app.imports.linking import CustomerLinking
+from app.imports.linking import link_customers
 from app.imports.lists import ListReading, Watched
 from app.imports.plan import LINK_CUSTOMERS, operation_of, steps_of
 from app.imports.sources import SOURCES
@@ -41,7 +41,7 @@ class ImportWork:
             LeaseLost: The company was claimed by somebody else.
         """
         if step.name == LINK_CUSTOMERS:
-            return await CustomerLinking(context=context, job=job, step=step).run()
+            return await link_customers(context, job, step)
         source = SOURCES[step.name]
 
         async def watch_page(

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 
 from app.books.service import Books, books_of
 from app.kit.web import Cursor, Limit, Route, decode_cursor, encode_cursor, refusals
-from app.mappings import taxes
+from app.mappings import examples, taxes
 from app.mappings.repository import MappingKind, get_mapping
 from app.mappings.schemas import (
     PairIn,
@@ -105,7 +105,10 @@ def _place(row: TaxMappingOut) -> str:
 
 
 @router.post("/tax-mappings", status_code=201, summary="Map a set of price codes to a tax code")
-async def add_tax_mapping(asked: Write, body: TaxMappingIn) -> TaxMappingOut:
+async def add_tax_mapping(
+    asked: Write,
+    body: Annotated[TaxMappingIn, Body(openapi_examples=examples.TAX_MAPPINGS)],
+) -> TaxMappingOut:
     row = await taxes.map_taxes(
         asked.tenant.session,
         await asked.books(),

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounting.records import TaxModel
 from app.kit.fields import Key
@@ -149,12 +149,18 @@ class TaxMappingIn(Strict):
 class TaxMappingPatch(Strict):
     """Another tax code; without one, the mapping is confirmed as the books are now."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tax_code_id": "8"}, {}]})
+
     tax_code_id: BookId | None = None
     pairs: list[PairIn] | None = Field(default=None, max_length=50)
 
 
 class SuggestIn(Strict):
     """*exact* saves the unambiguous name matches, *none* saves nothing."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"confirm": "none"}, {"confirm": "exact"}]}
+    )
 
     confirm: Literal["none", "exact"] = "none"
 
@@ -213,11 +219,21 @@ class ItemMappingOut(WordOut):
 
 
 class ItemMappingIn(Strict):
+    """A charge by its price code, and its item in the books."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"price_code": "PRO-MONTHLY", "item_id": "3"}]}
+    )
+
     price_code: Key
     item_id: BookId
 
 
 class ItemMappingPatch(Strict):
+    """Another item."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"item_id": "4"}]})
+
     item_id: BookId
 
 
@@ -229,11 +245,21 @@ class AccountMappingOut(WordOut):
 
 
 class AccountMappingIn(Strict):
+    """A role, and the account that has it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"role": "deposit", "account_id": "1150040003"}]}
+    )
+
     role: Literal["income", "expense", "deposit", "receivable", "tax_payable"]
     account_id: BookId
 
 
 class AccountMappingPatch(Strict):
+    """Another account."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"account_id": "9"}]})
+
     account_id: BookId
 
 
@@ -261,11 +287,23 @@ class MethodMappingOut(WordOut):
 class MethodTargets(Strict):
     """Where payments of the method go; one of the two at least."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"payment_method_id": "4"}]})
+
     payment_method_id: BookId | None = None
     deposit_account_id: BookId | None = None
 
 
 class MethodMappingIn(MethodTargets):
+    """A payment method of billing, and where its payments go."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"method": "visa", "payment_method_id": "3", "deposit_account_id": "1150040003"}
+            ]
+        }
+    )
+
     method: Key
 
 

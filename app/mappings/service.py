@@ -144,11 +144,6 @@ async def tax_map(session: AsyncSession, company_id: UUID) -> TaxMap:
     return TaxMap(mapped=mapped, broken=broken)
 
 
-async def tax_targets(session: AsyncSession, company_id: UUID) -> Mapping[PriceCodes, TaxTarget]:
-    """Return the tax mappings that hold."""
-    return (await tax_map(session, company_id)).mapped
-
-
 def tax_target(row: models.Mapping, imported: TaxBooks) -> TaxTarget:
     """Return a mapping that holds, with the rates as they are now."""
     code = imported.code(row.target_id)

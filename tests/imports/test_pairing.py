@@ -159,3 +159,18 @@ async def test_a_customer_with_documents_stays_unless_the_books_gave_it_up(
         (409, "link_in_use"),
     ]
     assert (moved.status_code, moved.json()["external_id"]) == (200, "2")
+
+
+async def test_suggest_links_the_sure_ones_only_if_asked(maple: Connected) -> None:
+    await maple.store(BookKind.CUSTOMER, build_customer("1", "One"), build_customer("2", "Two"))
+    await maple.bill_customer("a", "ONE")
+    await maple.bill_customer("b", "Two")
+    await maple.bill_customer("c", "two")
+    path = f"{maple.path}/customer-mappings/suggest"
+
+    asked = (await maple.client.post(path, json={})).json()
+    done = (await maple.client.post(path, json={"confirm": "exact"})).json()
+
+    assert (asked["confirmed"], len(asked["data"])) == (0, 3)
+    assert (done["confirmed"], [row["billing_id"] for row in done["data"]]) == (1, ["b", "c"])
+    assert await maple.links("customer") == {"a": "1"}
