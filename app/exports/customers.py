@@ -11,7 +11,7 @@ from app.exports.drafts import MAX_DISPLAY_NAME, book_name, customer_draft, too_
 from app.exports.facts import ExportFacts
 from app.exports.writes import Composer
 from app.jobs.models import Record
-from app.ledger.links import AlreadyLinked, link_existing, link_to_document
+from app.ledger.links import AlreadyLinked, link_existing, link_to_document, stands_as
 from app.ledger.models import Link
 from app.ledger.outcomes import drifted_outcome, missing_outcome
 from app.ledger.states import LinkState
@@ -100,7 +100,7 @@ class CustomerDecider:
         # One that was only ever linked is not overwritten; later edits in billing are.
         if link.content_hash is None:
             link.content_hash = content_hash
-        if link.content_hash == content_hash:
+        if stands_as(link, content_hash):
             return unchanged(link)
         draft = customer_draft(customer, currency=None)
         return self._composer.update(

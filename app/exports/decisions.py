@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from app.accounting.records import LookHints, Write
+from app.accounting.records import BooksDocument, LookHints, Write
 from app.jobs.records import Outcome
 from app.kit.db import Json
+from app.kit.money import as_text
 from app.ledger.models import Link
 from app.ledger.outcomes import DOCUMENT_TYPES
 from app.ledger.postings import Remark
@@ -104,6 +105,26 @@ def linked(document_type: str, external_id: str, name: str | None, *, explanatio
     )
 
 
+def adopted(document_type: str, document: BooksDocument, *, billed: Decimal | None) -> Outcome:
+    """A person said that this document is the record's; where the amounts differ, it says so."""
+    differs = billed is not None and document.total is not None and billed != document.total
+    return Outcome(
+        state="posted",
+        action="linked",
+        document_type=document_type,
+        document_id=document.external_id,
+        document_number=document.number or document.name,
+        posted_amount=document.total,
+        posted_tax=document.tax,
+        code="variance" if differs else "adopted",
+        cause="QuickBooks shows another amount than was billed." if differs else None,
+        explanation=f"total: billed {money(billed)}, in the books {money(document.total)}"
+        if differs and billed is not None and document.total is not None
+        else "A person chose this document; it was not written to.",
+        fixes=("Correct the document in QuickBooks, or the billing record.",) if differs else (),
+    )
+
+
 def money(amount: Decimal) -> str:
     """Return an amount for a sentence."""
-    return f"{amount:f}"
+    return as_text(amount)

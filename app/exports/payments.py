@@ -17,11 +17,11 @@ from app.exports.writes import Composer
 from app.jobs.models import Record
 from app.kit.money import ZERO
 from app.ledger.identity import SEPARATOR
-from app.ledger.links import find_link
+from app.ledger.links import find_link, stands_as
 from app.ledger.models import Link
 from app.ledger.outcomes import drifted_outcome, missing_outcome
 from app.ledger.postings import Remark
-from app.ledger.states import LinkState
+from app.ledger.states import STANDING, LinkState
 
 
 class PaymentDecider:
@@ -134,7 +134,7 @@ def by_state(link: Link, content_hash: str) -> Settle | None:
             "It was voided there, or cancelled in billing before. A void cannot be undone.",
             "Record it as a new payment in the billing system.",
         )
-    if link.state == LinkState.LIVE.value and link.content_hash == content_hash:
+    if stands_as(link, content_hash):
         return unchanged(link)
     return None
 
@@ -209,7 +209,7 @@ class ApplicationDecider:
         content_hash: str,
     ) -> Decision:
         credit = await find_link(session, facts.company_id, Kind.CREDIT_MEMO.value, note.billing_id)
-        if credit is None or credit.state != LinkState.LIVE.value or not credit.external_id:
+        if credit is None or credit.state not in STANDING or not credit.external_id:
             raise Refusal(
                 blocked(
                     "credit_not_posted",

@@ -20,7 +20,7 @@ from app.jobs.models import Record
 from app.jobs.work import JobView
 from app.kit.ids import new_id
 from app.ledger.identity import SEPARATOR, application_id
-from app.ledger.links import links_of
+from app.ledger.links import applied_credits, links_of
 
 PLAN = "plan"
 # The ledger's order: a step never starts while one that it needs has not ended.
@@ -28,6 +28,7 @@ ORDER = (
     "customers",
     "items",
     "payment_voids",
+    "application_voids",
     "invoice_voids",
     "credit_voids",
     "invoices",
@@ -40,7 +41,14 @@ RESOURCE_STEPS: Mapping[str, tuple[str, ...]] = {
     "items": ("items",),
     "invoices": ("customers", "items", "invoice_voids", "invoices"),
     "payments": ("customers", "payment_voids", "payments"),
-    "credits": ("customers", "items", "credit_voids", "credit_memos", "applications"),
+    "credits": (
+        "customers",
+        "items",
+        "application_voids",
+        "credit_voids",
+        "credit_memos",
+        "applications",
+    ),
 }
 
 
@@ -74,6 +82,7 @@ class Plan:
     customers: set[str] = field(default_factory=set)
     price_codes: set[str] = field(default_factory=set)
     tax_sets: Counter[PriceCodes] = field(default_factory=Counter)
+    credits: dict[str, billing.CreditNote] = field(default_factory=dict)
 
     def add(self, planned: Planned) -> None:
         key = (planned.step, planned.kind, planned.billing_id)
@@ -94,6 +103,7 @@ async def make_plan(session: AsyncSession, job: JobView, tax_codes: frozenset[st
             plan.price_codes |= {
                 code for code, charge in codes.charges.items() if charge.kind != "tax"
             }
+    await _add_taken_back(session, job, plan)
     await _add_needed(session, job, plan)
     return plan
 
@@ -136,6 +146,7 @@ def add_row(plan: Plan, row: BillingRecord, tax_codes: frozenset[str]) -> None:
 def _add_credit(
     plan: Plan, row: BillingRecord, note: billing.CreditNote, tax_codes: frozenset[str]
 ) -> None:
+    plan.credits[note.billing_id] = note
     if note.status == "void":
         plan.add(_planned(row, "credit_voids", Kind.CREDIT_MEMO, "void"))
         return
@@ -155,6 +166,26 @@ def _add_credit(
                 customer=note.customer,
                 day=note.date,
                 amount=amount,
+                currency=note.currency,
+            )
+        )
+
+
+async def _add_taken_back(session: AsyncSession, job: JobView, plan: Plan) -> None:
+    """Add the applications that stand in the books and that their credit note has no more."""
+    for credit_id, invoice in await applied_credits(session, job.company_id, list(plan.credits)):
+        note = plan.credits[credit_id]
+        if invoice in {part.invoice for part in note.applications}:
+            continue
+        plan.add(
+            Planned(
+                step="application_voids",
+                kind=Kind.APPLICATION.value,
+                billing_id=application_id(credit_id, invoice),
+                operation="void",
+                number=note.number,
+                customer=note.customer,
+                day=note.date,
                 currency=note.currency,
             )
         )

@@ -22,7 +22,7 @@ from app.accounting.errors import (
     RetryLater,
 )
 from app.accounting.records import Kind, Verb
-from app.exports.decisions import Decision, Send, Settle, refused
+from app.exports.decisions import Decision, Send, Settle, adopted, refused
 from app.exports.facts import ExportFacts, NeedsDocument
 from app.jobs.models import Record
 from app.jobs.records import Outcome, attach_posting, set_outcome
@@ -32,12 +32,12 @@ from app.kit.db import CommitLost
 from app.ledger.batches import carry_out_batch
 from app.ledger.catchup import claim_stray
 from app.ledger.desk import begin_sending, carry_out
-from app.ledger.links import AlreadyLinked, link_existing, lock_link, remember
+from app.ledger.links import AS_FOUND, link_to_document, lock_link, remember
 from app.ledger.models import Link, Posting
-from app.ledger.outcomes import drift_outcome
+from app.ledger.outcomes import DOCUMENT_TYPES, drift_outcome
 from app.ledger.postings import body_hash, draft, last_posting, move, open_posting
 from app.ledger.settle import Intent, Settled, in_certain_transaction, settle_posted
-from app.ledger.states import LinkState, PostingState
+from app.ledger.states import STANDING, LinkState, PostingState
 
 Decide = Callable[[AsyncSession, ExportFacts, Link, Record], Awaitable[Send | Settle]]
 
@@ -58,6 +58,8 @@ class Lane:
     decisions: Mapping[tuple[str, str], Mapping[str, Any]]
     ready: bool = False
     writing: bool = False
+    # A write that was open before is not what billing says now: it is followed by another look.
+    took_up: bool = False
     doubts: int = 0
     renewed: bool = False
 
@@ -135,7 +137,7 @@ async def process(lane: Lane, record: Record, decide: Decide) -> None:
     Raises:
         ProviderError: Something outside the record stops the whole company.
     """
-    retried = False
+    retried = lane.took_up = False
     lane.facts.forget_documents()
     if lane.writing and not lane.ready:
         # The last record was written, so this one probably is, too: no need to decide twice.
@@ -151,8 +153,13 @@ async def process(lane: Lane, record: Record, decide: Decide) -> None:
         if not retried and (settled.again or _settled_by_others(lane.facts, record, settled)):
             retried = True
             continue
-        if await _through(lane, settled):
+        if await _through(lane, settled) and not _look_again(lane, settled):
             return
+
+
+def _look_again(lane: Lane, settled: Settled) -> bool:
+    """Tell whether what was written was drafted earlier, and may be behind billing by now."""
+    return lane.took_up and settled.state is PostingState.POSTED
 
 
 def _settled_by_others(facts: ExportFacts, record: Record, settled: Settled) -> bool:
@@ -228,8 +235,16 @@ async def _decide(
     link = await lock_link(session, lane.facts.keeper, record.kind, record.billing_id)
     chosen = lane.decisions.get((record.kind, record.billing_id), {})
     posting = await open_posting(session, link.id)
+    if chosen.get("decision") == "adopt":
+        external_id, actor = str(chosen["external_id"]), f"person:{chosen.get('by')}"
+        outcome = await _adopt(session, lane, record, link, posting, external_id, actor)
+        if outcome.action == "linked":
+            # From now on the document has what billing says now; later edits go out.
+            await _decision(session, lane, record, link, decide)
+        await set_outcome(session, record.id, outcome)
+        return None
     if chosen.get("decision"):
-        posting = await _apply_decision(session, lane, record, link, posting, chosen)
+        posting = await _apply_decision(session, lane, link, posting, chosen)
     if posting is not None:
         if batched:
             raise NeedsSlot
@@ -239,8 +254,10 @@ async def _decide(
         _look_at_drift(lane, link)
     decision = await _decision(session, lane, record, link, decide)
     if isinstance(decision, Settle):
-        await set_outcome(session, record.id, decision.outcome)
+        if not (lane.took_up and decision.outcome.state == "unchanged"):
+            await set_outcome(session, record.id, decision.outcome)
         return None
+    lane.took_up = False
     if batched and decision.write.verb is not Verb.CREATE:
         raise NeedsSlot
     return await _send(session, lane, record, link, decision, batched=batched)
@@ -280,6 +297,7 @@ async def _take_up(
                 actor=lane.context.worker,
                 fence=lane.context.fence,
             )
+        lane.took_up = True
         return await begin_sending(session, lane.context, posting)
     return None
 
@@ -343,22 +361,18 @@ async def _meet_stray(session: AsyncSession, lane: Lane, record: Record, link: L
 async def _apply_decision(
     session: AsyncSession,
     lane: Lane,
-    record: Record,
     link: Link,
     posting: Posting | None,
     chosen: Mapping[str, Any],
 ) -> Posting | None:
     """Carry out what a person decided for this record; return the posting still open, if any."""
     actor, decision = f"person:{chosen.get('by')}", chosen["decision"]
-    if decision == "adopt":
-        await _adopt(session, lane, record, link, posting, str(chosen["external_id"]), actor)
-        return None
     if decision == "post_again":
         if posting is not None and posting.state == PostingState.CONFLICT.value:
             await move(session, posting, PostingState.CANCELLED, cause="post_again", actor=actor)
             posting = None
         if posting is None and link.state in {LinkState.MISSING.value, LinkState.LIVE.value}:
-            await _only_if_gone(session, lane, record, link)
+            await _only_if_gone(session, lane, link)
         return posting
     if decision == "overwrite" and link.state == LinkState.DRIFTED.value:
         document = lane.facts.document(Kind(link.kind), link.external_id or "")
@@ -382,7 +396,7 @@ def _look_at_drift(lane: Lane, link: Link) -> None:
         drift_outcome(link, document)
 
 
-async def _only_if_gone(session: AsyncSession, lane: Lane, record: Record, link: Link) -> None:
+async def _only_if_gone(session: AsyncSession, lane: Lane, link: Link) -> None:
     """Forget the document of a link, provided the books have it no more."""
     document = lane.facts.document(Kind(link.kind), link.external_id or "")
     if document is None:
@@ -400,29 +414,35 @@ async def _adopt(
     posting: Posting | None,
     external_id: str,
     actor: str,
-) -> None:
+) -> Outcome:
+    """Tie the record to a document that a person chose; it is not written to."""
     document = lane.facts.document(Kind(link.kind), external_id)
-    if document is None:
-        return
+    if document is None or document.voided:
+        return _not_adopted(
+            "no_such_document",
+            "There is no such document in QuickBooks.",
+            f"QuickBooks has no {DOCUMENT_TYPES[link.kind]} with the id {external_id} that stands.",
+        )
+    holder = await link_to_document(session, link.company_id, link.kind, external_id)
+    if holder is not None and holder.id != link.id:
+        return _not_adopted(
+            "document_of_another",
+            "The document in QuickBooks belongs to another billing record.",
+            f"It belongs to {holder.billing_id}.",
+        )
     if posting is not None and posting.state == PostingState.CONFLICT.value:
         await settle_posted(session, lane.context, posting, link, document, cause=f"adopt:{actor}")
-        return
-    try:
-        await link_existing(
-            session, lane.facts.keeper, link.kind, link.billing_id, external_id=external_id
+    elif posting is not None or link.state in STANDING:
+        return _not_adopted(
+            "has_its_document",
+            "The record has a document already, or one is on its way.",
+            f"It is linked to {link.external_id}." if link.external_id else "Wait for its end.",
         )
-    except AlreadyLinked as taken:
-        await set_outcome(session, record.id, _taken(taken.link))
-        return
-    remember(link, document)
+    else:
+        remember(link, document, content_hash=AS_FOUND)
     await session.flush()
+    return adopted(DOCUMENT_TYPES[link.kind], document, billed=record.amount)
 
 
-def _taken(link: Link) -> Outcome:
-    return Outcome(
-        state="rejected",
-        code="document_of_another",
-        cause="The document in QuickBooks belongs to another billing record.",
-        explanation=f"It belongs to {link.billing_id}.",
-        fixes=("Choose another document.",),
-    )
+def _not_adopted(code: str, cause: str, explanation: str) -> Outcome:
+    return refused(code, cause, explanation, "Choose another document.").outcome

@@ -1,5 +1,7 @@
 """Invoices and credit memos: the same lines, taxes and refusals; their edits and removals."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -20,11 +22,12 @@ from app.exports.tax import TaxLayout, UnmappedTaxes, lay_out, untaxed_layout
 from app.exports.writes import Composer
 from app.jobs.models import Record
 from app.kit.money import ZERO
-from app.ledger.links import find_link, links_of
+from app.ledger.links import find_link, links_of, stands_as
 from app.ledger.models import Link
 from app.ledger.outcomes import drifted_outcome, missing_outcome
-from app.ledger.states import LinkState
+from app.ledger.states import STANDING, LinkState
 
+NOT_SHOWN = {*billing_rows.APART, "applications"}
 SalesRecord = billing.Invoice | billing.CreditNote
 
 
@@ -58,7 +61,8 @@ class SalesDecider:
         row = await _billing_row(session, facts, record)
         document = billing_rows.parse(row)
         assert isinstance(document, billing.Invoice | billing.CreditNote)  # noqa: S101 - its kind
-        if (settled := _by_state(link, row)) is not None:
+        content = content_of(row)
+        if (settled := _by_state(link, content)) is not None:
             return settled
         try:
             if self._is_new(link):
@@ -136,7 +140,7 @@ class SalesDecider:
         return Composed(
             draft=sales_draft(header, sums, layout, items),
             hints=hints,
-            content_hash=row.content_hash,
+            content_hash=content_of(row),
         )
 
     async def _items(
@@ -180,7 +184,19 @@ async def _billing_row(session: AsyncSession, facts: ExportFacts, record: Record
     return rows[record.billing_id]
 
 
-def _by_state(link: Link, row: BillingRecord) -> Settle | None:
+def content_of(row: BillingRecord) -> str:
+    """
+    Return the hash of what the document itself shows.
+
+    A credit's applications are documents of their own: applying it does not edit it.
+    """
+    if row.kind != "credit_note":
+        return row.content_hash
+    kept = {name: value for name, value in row.body.items() if name not in NOT_SHOWN}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _by_state(link: Link, content: str) -> Settle | None:
     """Return what the link's state alone decides, or None when there is something to write."""
     if link.state == LinkState.DRIFTED.value:
         return Settle(outcome=drifted_outcome(link))
@@ -193,7 +209,7 @@ def _by_state(link: Link, row: BillingRecord) -> Settle | None:
             "It was voided there (or here, and is open in billing again). A void cannot be undone.",
             "Bill it under a new record, or void it in the billing system too.",
         )
-    if link.state == LinkState.LIVE.value and link.content_hash == row.content_hash:
+    if stands_as(link, content):
         return unchanged(link)
     return None
 
@@ -255,7 +271,7 @@ async def customer_of(session: AsyncSession, facts: ExportFacts, billing_id: str
         Refusal: It is not in the books; the record is blocked by it.
     """
     link = await find_link(session, facts.company_id, Kind.CUSTOMER.value, billing_id)
-    if link is None or link.state != LinkState.LIVE.value or not link.external_id:
+    if link is None or link.state not in STANDING or not link.external_id:
         raise Refusal(
             blocked(
                 "customer_not_posted",
@@ -494,5 +510,5 @@ async def live_invoices(
     return {
         billing_id: link.external_id
         for billing_id, link in links.items()
-        if link.external_id and link.state in {LinkState.LIVE.value, LinkState.DRIFTED.value}
+        if link.external_id and link.state in STANDING
     }

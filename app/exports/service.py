@@ -35,7 +35,14 @@ TO_DO = ("waiting", "pending", "parked")
 
 
 class ExportWork:
-    """Billing → company (implements `app.jobs.work.Work`)."""
+    """
+    Billing → company (implements `app.jobs.work.Work`).
+
+    *backlog* is how many records make it worth while to write in batches.
+    """
+
+    def __init__(self, *, backlog: int = BACKLOG) -> None:
+        self._backlog = backlog
 
     def steps(self, resources: Sequence[str]) -> list[str]:
         return steps_for(resources)
@@ -77,7 +84,7 @@ class ExportWork:
         decide = deciders(Composer(context.provider))[step.name]
         position = int(step.cursor.get("position", -1))
         while records := await _next_records(context, step.id, position):
-            backlog = len(records) >= BACKLOG and step.name in BATCHED
+            backlog = len(records) >= self._backlog and step.name in BATCHED
             groups = in_batches(records) if backlog else [[record] for record in records]
             for group in groups:
                 if context.give_way():
@@ -126,6 +133,7 @@ def deciders(composer: Composer) -> dict[str, Decide]:
         "customers": CustomerDecider(composer),
         "items": ItemDecider(composer),
         "payment_voids": RemovalDecider(composer, Kind.PAYMENT, Verb.VOID),
+        "application_voids": RemovalDecider(composer, Kind.APPLICATION, Verb.VOID),
         "invoice_voids": RemovalDecider(composer, Kind.INVOICE, Verb.VOID),
         "credit_voids": RemovalDecider(composer, Kind.CREDIT_MEMO, Verb.DELETE),
         "invoices": SalesDecider(composer, Kind.INVOICE),

@@ -1,18 +1,26 @@
 """Links: found, made, tied to an existing document, and updated from what the books answered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.records import BooksDocument, Kind
 from app.kit.ids import new_id
-from app.ledger.identity import Identity
+from app.ledger.identity import SEPARATOR, Identity
 from app.ledger.models import Link
-from app.ledger.states import LinkState
+from app.ledger.states import STANDING, LinkState
+
+# So many ids go into one query.
+CHUNK = 5000
+
+
+# The content of a document that a person chose for a record: what billing says now, unwritten.
+AS_FOUND = "as found"
 
 
 class AlreadyLinked(Exception):
@@ -65,6 +73,27 @@ async def links_of(
         )
     )
     return {link.billing_id: link for link in rows}
+
+
+async def applied_credits(
+    session: AsyncSession, company_id: UUID, credit_ids: Sequence[str]
+) -> list[tuple[str, str]]:
+    """Return the credits' applications that stand in the books, as (credit, invoice)."""
+    credit = func.split_part(Link.billing_id, SEPARATOR, 1)
+    found: list[tuple[str, str]] = []
+    for start in range(0, len(credit_ids), CHUNK):
+        rows = await session.scalars(
+            select(Link.billing_id).where(
+                Link.company_id == company_id,
+                Link.kind == Kind.APPLICATION.value,
+                Link.state.in_(STANDING),
+                credit.in_(credit_ids[start : start + CHUNK]),
+            )
+        )
+        for billing_id in rows:
+            first, _, second = billing_id.partition(SEPARATOR)
+            found.append((first, second))
+    return found
 
 
 async def link_to_document(
@@ -134,6 +163,13 @@ async def link_existing(
     link.state, link.content_hash = LinkState.LIVE.value, content_hash
     await session.flush()
     return link
+
+
+def stands_as(link: Link, content_hash: str) -> bool:
+    """Tell whether the link's document stands with this content; an adopted one does, once."""
+    if link.content_hash == AS_FOUND:
+        link.content_hash = content_hash
+    return link.state == LinkState.LIVE.value and link.content_hash == content_hash
 
 
 def still_open(document: BooksDocument) -> Decimal | None:

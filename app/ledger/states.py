@@ -29,6 +29,10 @@ class LinkState(StrEnum):
     DRIFTED = "drifted"
 
 
+# The document stands in the books, as we wrote it or as somebody changed it.
+STANDING = frozenset({LinkState.LIVE.value, LinkState.DRIFTED.value})
+
+
 class Parked(StrEnum):
     """Causes outside the record for which a posting waits."""
 
