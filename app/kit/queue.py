@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -63,9 +64,16 @@ class Doorbell:
 
     def __init__(self, redis: ArqRedis) -> None:
         self._redis = redis
+        self._ringing: set[asyncio.Task[None]] = set()
 
     async def ring(self, job_id: UUID) -> None:
-        """Ring once. Without Redis nothing happens: the workers look for themselves."""
+        """Ring once, without waiting: an answer does not hang on Redis being there."""
+        task = asyncio.create_task(self._ring(job_id))
+        self._ringing.add(task)
+        task.add_done_callback(self._ringing.discard)
+
+    async def _ring(self, job_id: UUID) -> None:
+        """Without Redis nothing happens: the workers look for themselves."""
         try:
             async with asyncio.timeout(2):
                 await self._redis.enqueue_job(RING, str(job_id), _expires=60)
@@ -81,7 +89,46 @@ class Doorbell:
             return False
 
     async def close(self) -> None:
+        if self._ringing:
+            await asyncio.wait(self._ringing)
         await self._redis.aclose(close_connection_pool=True)
 
 
-__all__ = ["QUEUE", "RING", "ArqRedis", "Doorbell", "arq_redis", "dumps", "loads"]
+@dataclass(frozen=True, slots=True)
+class RedisInfo:
+    """What a server says of itself; *policy* is None where it does not tell."""
+
+    product: str
+    major: int
+    policy: str | None
+
+
+async def redis_info(url: str) -> RedisInfo | None:
+    """Return what the server is, or None if it does not answer."""
+    redis = arq_redis(url, retries=0)
+    try:
+        async with asyncio.timeout(5):
+            told = await redis.info()
+    except (RedisError, OSError, TimeoutError, ValueError):
+        return None
+    finally:
+        await redis.aclose(close_connection_pool=True)
+    version = str(told.get("valkey_version") or told.get("redis_version") or "0")
+    return RedisInfo(
+        product="Valkey" if "valkey_version" in told else "Redis",
+        major=int(version.partition(".")[0]),
+        policy=told.get("maxmemory_policy"),
+    )
+
+
+__all__ = [
+    "QUEUE",
+    "RING",
+    "ArqRedis",
+    "Doorbell",
+    "RedisInfo",
+    "arq_redis",
+    "dumps",
+    "loads",
+    "redis_info",
+]
