@@ -24,6 +24,7 @@ class BillingRecord(Identified, TenantOwned, Base):
         UniqueConstraint("integration_id", "kind", "billing_id"),
         Index(None, "integration_id", "kind", "record_date"),
         Index(None, "integration_id", "kind", "customer_billing_id"),
+        Index(None, "integration_id", "kind", "number"),
         tenant_fk("integration_id", "integrations"),
     )
 

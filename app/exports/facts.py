@@ -22,6 +22,7 @@ from app.ledger.links import BookKeeper, find_link
 from app.ledger.models import Link
 from app.ledger.states import LinkState
 from app.mappings import service as mappings
+from app.mappings.repository import MappingKind
 
 SELLABLE = {"Service", "NonInventory", "Inventory"}
 
@@ -55,6 +56,8 @@ class ExportFacts:
     tax_codes: frozenset[str]
     taxes: mappings.TaxMap
     items: Mapping[str, ItemPlace]
+    # Confirmed item mappings that hold no more, with the reason: nothing else is guessed instead.
+    broken_items: Mapping[str, str]
     roles: Mapping[str, str]
     methods: Mapping[str, mappings.PaymentMethodTarget]
     # How many documents of the job need each set of taxes; counted when the job was planned.
@@ -154,6 +157,10 @@ async def load_facts(
             code: ItemPlace(item_id=item.item_id, name=item.name, source="mapping")
             for code, item in item_map.items()
         },
+        broken_items={
+            broken.key: broken.reason
+            for broken in await mappings.broken_mappings(session, company_id, MappingKind.ITEM)
+        },
         roles=await mappings.account_roles(session, company_id),
         methods=await mappings.payment_methods(session, company_id),
         affected=affected or {},
@@ -174,6 +181,8 @@ async def find_item(session: AsyncSession, facts: ExportFacts, price_code: str) 
 
     None where an item would have to be created first, or the charge is unknown.
     """
+    if price_code in facts.broken_items:
+        return None
     if place := facts.items.get(price_code) or facts.places.get(price_code):
         return place
     place = await _find_item(session, facts, price_code)

@@ -32,6 +32,14 @@ class ItemDecider:
         place = await find_item(session, facts, record.billing_id)
         if place is not None:
             return _found(link, place)
+        if broken := facts.broken_items.get(record.billing_id):
+            return refused(
+                "broken_mapping",
+                "The item this price code is mapped to cannot be used any more.",
+                f"{record.billing_id!r}: {broken}",
+                "Map the price code to another item, or make the item active again and import.",
+                details={"price_codes": [record.billing_id]},
+            )
         charge = facts.charges.get(record.billing_id)
         if charge is None:
             return refused(

@@ -36,13 +36,16 @@ TENANT_TABLES = (
     "job_records",
 )
 # What the door may do: find a key by its prefix, an authorization by its hash, a realm's holder,
-# a lane that is due; list and create organizations. Nothing else.
+# a lane that is due; list and create organizations; count what waits. Nothing else.
 DOOR_RIGHTS = {
     "organizations": "SELECT, INSERT",
     "api_keys": "SELECT, UPDATE (last_used_at)",
     "pending_authorizations": "SELECT",
     "companies": "SELECT (id, organization_id, provider, environment, realm_id, held)",
     "lanes": "SELECT, UPDATE (lease_owner, lease_until, fence, last_slice_at)",
+    "jobs": "SELECT (status, queued_at)",
+    "postings": "SELECT (state, first_sent_at)",
+    "connections": "SELECT (status)",
 }
 TENANT = "NULLIF(current_setting('app.organization_id', true), '')::uuid"
 CREATE_ROLE = """
@@ -467,6 +470,12 @@ def upgrade() -> None:
         op.f("ix_billing_records_integration_id_kind_customer_billing_id"),
         "billing_records",
         ["integration_id", "kind", "customer_billing_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_billing_records_integration_id_kind_number"),
+        "billing_records",
+        ["integration_id", "kind", "number"],
         unique=False,
     )
     op.create_index(
@@ -954,6 +963,9 @@ def downgrade() -> None:
     op.drop_table("connections")
     op.drop_index(
         op.f("ix_billing_records_integration_id_kind_record_date"), table_name="billing_records"
+    )
+    op.drop_index(
+        op.f("ix_billing_records_integration_id_kind_number"), table_name="billing_records"
     )
     op.drop_index(
         op.f("ix_billing_records_integration_id_kind_customer_billing_id"),
