@@ -1,7 +1,6 @@
 """`serve`, `api`, `worker`: the long-running processes."""
 
 import asyncio
-import os
 import time
 import urllib.error
 import urllib.request
@@ -145,7 +144,7 @@ def answers(url: str) -> bool:
 def _say_where(settings: Settings, host: str, port: int) -> None:
     out = console()
     kept = settings.data_dir.absolute() / "secrets.json"
-    operator = "the setting OPERATOR_KEY" if os.environ.get("OPERATOR_KEY") else str(kept)
+    operator = "the setting OPERATOR_KEY" if Settings().operator_key else str(kept)
     store = "DATABASE_URL" if settings.database_url else f"embedded, in {settings.data_dir}"
     rows = {
         "Ledgerwire": settings.public_url,

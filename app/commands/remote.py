@@ -62,9 +62,7 @@ class Remote:
         """POST records as NDJSON; return the answer's lines, the last of which has the counts."""
         content = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         answer = self._send("POST", path, content.encode(), NDJSON, {})
-        return [
-            json.loads(line, parse_float=Decimal) for line in answer.text.splitlines() if line
-        ]
+        return [json.loads(line, parse_float=Decimal) for line in answer.text.splitlines() if line]
 
     def pages(self, path: str, **params: Any) -> Iterator[Answer]:
         """Return all rows of a list, page by page."""

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from app.commands.remote import Answer, Refused, Remote, follow
+from app.commands.sync import history_table, said
 from app.commands.terminal import Stop
 from app.demo import people
 from app.demo.browser import walk
 from app.demo.people import BookCustomer, Buyer, Record, Stamps, province_of
 from app.demo.quarter import FIRST_DAY, LAST_DAY, Bookkeeping, Size
-from app.demo.show import Show, history_table, invoice_table, said
+from app.demo.show import Show, invoice_table
 from app.demo.stage import Books, Stage
 
 RETURN_URL = "http://127.0.0.1:9/settings/accounting"
@@ -268,7 +269,7 @@ class Play:
 
     def history(self) -> None:
         jobs = self.call("GET", "/sync-jobs", limit=50)["data"]
-        self.show.out.print(history_table(jobs))
+        self.show.out.print(history_table(list(reversed(jobs))))
 
     def one_invoice(self) -> None:
         """Show an invoice with two taxes beside its document."""

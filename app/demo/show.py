@@ -66,34 +66,6 @@ class Show:
         self.out.print(f"{detail}  ({seconds:.1f} s)", style="dim", markup=False)
 
 
-def said(counts: Mapping[str, int]) -> str:
-    """Return a job's counts as words, those that are not zero."""
-    shown = [f"{number} {name}" for name, number in counts.items() if number and name != "total"]
-    return f"{counts.get('total', 0)} records: {', '.join(shown) or 'nothing to do'}"
-
-
-def history_table(jobs: Sequence[Answer]) -> Table:
-    """Return Previous History, oldest first."""
-    table = Table(title="Previous History", title_justify="left")
-    for name in ("When", "Operation", "Status", "Records", "Billed", "Posted", "Difference"):
-        right = name in {"Billed", "Posted", "Difference"}
-        table.add_column(name, justify="right" if right else "left")
-    for job in reversed(jobs):
-        amounts = [
-            [f"{row['kind']} {row['currency']} {row['billed']}" for row in job["amounts"]],
-            [row["posted"] for row in job["amounts"]],
-            [row["difference"] for row in job["amounts"]],
-        ]
-        table.add_row(
-            str(job["queued_at"])[11:19],
-            job["operation_type"],
-            job["status"],
-            said(job["counts"]),
-            *("\n".join(map(str, column)) for column in amounts),
-        )
-    return table
-
-
 def invoice_table(
     invoice: Mapping[str, Any],
     document: Mapping[str, Any],
