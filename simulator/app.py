@@ -38,7 +38,8 @@ def create_app(world: World, base_url: str) -> AsgiApp:
             await control()(scope, receive, send)
         elif scope["type"] == "http":
             call = await _read(scope, receive, base_url)
-            await _handle(world, call, scope, receive, send)
+            if call is not None:
+                await _handle(world, call, scope, receive, send)
 
     return app
 
@@ -61,11 +62,14 @@ async def _handle(world: World, call: Call, scope: Scope, receive: Receive, send
         await _cut(call, delivery, scope, receive, send)
 
 
-async def _read(scope: Scope, receive: Receive, base_url: str) -> Call:
+async def _read(scope: Scope, receive: Receive, base_url: str) -> Call | None:
+    """Read the whole call; one whose client hung up halfway never was one, and is None."""
     body = b""
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         body += message.get("body", b"")
         more = message.get("more_body", False)
     query = scope["query_string"].decode("latin-1")

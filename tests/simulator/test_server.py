@@ -89,5 +89,17 @@ class TestHelper:
         assert server.scale_clock(60)["scale"] == 60
         server.reset()
 
+    def test_half_a_call_is_none(self, server: SimulatorServer) -> None:
+        server.reset()
+        tokens = server.issue_tokens()
+        head = (
+            f"POST /v3/company/{server.realm_id}/customer?requestid=half HTTP/1.1\r\nHost: books\r\n"
+            f"Authorization: Bearer {tokens['access_token']}\r\nContent-Type: application/json\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", httpx.URL(server.base_url).port or 0)) as line:
+            line.sendall(f'{head}Content-Length: 40\r\n\r\n{{"DisplayName":'.encode())
+
+        assert server.requests() == []
+
     def test_nothing_went_wrong_inside(self, server: SimulatorServer) -> None:
         assert server.errors() == ""
