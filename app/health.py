@@ -73,7 +73,12 @@ async def readyz(request: Request) -> Ready:
     return Ready(schema_revision=revision, redis="ok" if reached else "away")
 
 
-@router.get("/metrics", summary="Prometheus figures", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Prometheus figures",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 async def metrics(request: Request) -> Response:
     """Figures of this process, and of the work that waits in the database."""
     gauges = await _waiting(request.app.state.db)
@@ -165,7 +170,7 @@ async def _waiting(db: Database) -> list[GaugeMetricFamily]:
     for figure in FIGURES:
         try:
             async with db.door() as session:
-                rows = (await session.execute(text(figure.statement))).tuples().all()
+                rows = (await session.execute(text(figure.statement))).all()
         except (DBAPIError, OSError) as refused:
             log.warning("figure_missing", kind=figure.name, error=type(refused).__name__)
             continue

@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI derives, and what it cannot know."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,6 +63,7 @@ def openapi_document(app: FastAPI) -> Document:
     for path, method, operation in _operations(document):
         _name_schemes(operation)
         _tell_problems(operation, default=path.startswith("/v1/"))
+        _read_examples(operation)
         if method == "post" and _takes_api_key(operation):
             _offer_idempotency(operation)
     document["components"]["securitySchemes"] = SCHEMES
@@ -114,6 +116,14 @@ def _tell_problems(operation: Document, *, default: bool) -> None:
             "description": "Refused, or not available right now",
             "content": {PROBLEM: {"schema": PROBLEM_REF}},
         }
+
+
+def _read_examples(operation: Document) -> None:
+    """Turn the examples of `kit.answers.example` from text into what they are."""
+    for response in operation["responses"].values():
+        for said in response.get("content", {}).values():
+            if isinstance(said.get("example"), str):
+                said["example"] = json.loads(said["example"])
 
 
 def _offer_idempotency(operation: Document) -> None:

@@ -99,7 +99,7 @@ CREDIT_NOTE: dict[str, Any] = {
     "taxes": [{"price_code": "GST", "rate": "5"}, {"price_code": "QST 9.975", "rate": "9.975"}],
     "tax_total": "7.49",
     "total": "57.49",
-    "applications": [{"invoice": "inv_5001", "amount": "57.49"}],
+    "applications": [],
 }
 REFUND: dict[str, Any] = {
     "billing_id": "ref_300",

@@ -1,7 +1,7 @@
 """What was imported of a company, list by list."""
 
 from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -18,7 +18,7 @@ from app.accounting.records import (
     TaxCode,
     TaxRate,
 )
-from app.books import repository
+from app.books import examples, repository
 from app.books.kinds import BookKind, R
 from app.books.schemas import (
     AccountRow,
@@ -35,6 +35,7 @@ from app.books.schemas import (
     TermRow,
 )
 from app.books.service import BookFilter, Listed, ListedPage, books_of, list_entries
+from app.kit.answers import example
 from app.kit.web import Cursor, Limit, Page, Route, refusals
 from app.organizations.access import Reader, Tenant
 
@@ -86,6 +87,10 @@ class BookQuery:
         )
 
 
+def _one(row: dict[str, Any]) -> dict[Any, Any]:
+    return example({"data": [row], "next_cursor": None})
+
+
 Asked = Annotated[BookQuery, Depends()]
 Linked = Annotated[bool | None, Query(description="Linked to a billing record or not")]
 
@@ -108,19 +113,32 @@ def page_of(row_type: type[RowT], page: ListedPage[R]) -> Page[RowT]:
     return Page[RowT](data=rows, next_cursor=page.next_cursor)
 
 
-@router.get("/customers", operation_id="list_books_customers", summary="Imported customers")
+@router.get(
+    "/customers",
+    operation_id="list_books_customers",
+    responses=_one(examples.CUSTOMERS),
+    summary="Imported customers",
+)
 async def customers(asked: Asked, linked: Linked = None) -> Page[CustomerRow]:
     page = await asked.page(BookKind.CUSTOMER, Customer, linked=linked)
     return page_of(CustomerRow, page)
 
 
-@router.get("/items", operation_id="list_books_items", summary="Imported items")
+@router.get(
+    "/items",
+    operation_id="list_books_items",
+    responses=_one(examples.ITEMS),
+    summary="Imported items",
+)
 async def items(asked: Asked, linked: Linked = None) -> Page[ItemRow]:
     return page_of(ItemRow, await asked.page(BookKind.ITEM, Item, linked=linked))
 
 
 @router.get(
-    "/accounts", operation_id="list_books_accounts", summary="The imported chart of accounts"
+    "/accounts",
+    operation_id="list_books_accounts",
+    responses=_one(examples.ACCOUNTS),
+    summary="The imported chart of accounts",
 )
 async def accounts(asked: Asked) -> Page[AccountRow]:
     return page_of(AccountRow, await asked.page(BookKind.ACCOUNT, Account))
@@ -129,6 +147,7 @@ async def accounts(asked: Asked) -> Page[AccountRow]:
 @router.get(
     "/tax-codes",
     operation_id="list_books_tax_codes",
+    responses=_one(examples.TAX_CODES),
     summary="Imported tax codes with their sales rates",
 )
 async def tax_codes(asked: Asked) -> Page[TaxCodeRow]:
@@ -169,13 +188,21 @@ def _rates_of(
     return rows
 
 
-@router.get("/tax-rates", operation_id="list_books_tax_rates", summary="Imported tax rates")
+@router.get(
+    "/tax-rates",
+    operation_id="list_books_tax_rates",
+    responses=_one(examples.TAX_RATES),
+    summary="Imported tax rates",
+)
 async def tax_rates(asked: Asked) -> Page[TaxRateRow]:
     return page_of(TaxRateRow, await asked.page(BookKind.TAX_RATE, TaxRate))
 
 
 @router.get(
-    "/tax-agencies", operation_id="list_books_tax_agencies", summary="Imported tax agencies"
+    "/tax-agencies",
+    operation_id="list_books_tax_agencies",
+    responses=_one(examples.TAX_AGENCIES),
+    summary="Imported tax agencies",
 )
 async def tax_agencies(asked: Asked) -> Page[TaxAgencyRow]:
     return page_of(TaxAgencyRow, await asked.page(BookKind.TAX_AGENCY, TaxAgency))
@@ -184,13 +211,19 @@ async def tax_agencies(asked: Asked) -> Page[TaxAgencyRow]:
 @router.get(
     "/payment-methods",
     operation_id="list_books_payment_methods",
+    responses=_one(examples.PAYMENT_METHODS),
     summary="Imported payment methods",
 )
 async def payment_methods(asked: Asked) -> Page[NamedRow]:
     return page_of(NamedRow, await asked.page(BookKind.PAYMENT_METHOD, NamedEntry))
 
 
-@router.get("/classes", operation_id="list_books_classes", summary="Imported classes")
+@router.get(
+    "/classes",
+    operation_id="list_books_classes",
+    responses=_one(examples.CLASSES),
+    summary="Imported classes",
+)
 async def classes(asked: Asked) -> Page[NamedRow]:
     return page_of(NamedRow, await asked.page(BookKind.CLASS, NamedEntry))
 
@@ -198,19 +231,28 @@ async def classes(asked: Asked) -> Page[NamedRow]:
 @router.get(
     "/departments",
     operation_id="list_books_departments",
+    responses=_one(examples.DEPARTMENTS),
     summary="Imported departments (QuickBooks shows them as locations)",
 )
 async def departments(asked: Asked) -> Page[NamedRow]:
     return page_of(NamedRow, await asked.page(BookKind.DEPARTMENT, NamedEntry))
 
 
-@router.get("/terms", operation_id="list_books_terms", summary="Imported payment terms")
+@router.get(
+    "/terms",
+    operation_id="list_books_terms",
+    responses=_one(examples.TERMS),
+    summary="Imported payment terms",
+)
 async def terms(asked: Asked) -> Page[TermRow]:
     return page_of(TermRow, await asked.page(BookKind.TERM, NamedEntry))
 
 
 @router.get(
-    "/invoices", operation_id="list_books_invoices", summary="Imported invoices: opening documents"
+    "/invoices",
+    operation_id="list_books_invoices",
+    responses=_one(examples.INVOICES),
+    summary="Imported invoices: opening documents",
 )
 async def invoices(asked: Asked, linked: Linked = None) -> Page[DocumentRow]:
     page = await asked.page(BookKind.INVOICE, BooksDocument, linked=linked)
@@ -218,7 +260,10 @@ async def invoices(asked: Asked, linked: Linked = None) -> Page[DocumentRow]:
 
 
 @router.get(
-    "/payments", operation_id="list_books_payments", summary="Imported payments: opening documents"
+    "/payments",
+    operation_id="list_books_payments",
+    responses=_one(examples.PAYMENTS),
+    summary="Imported payments: opening documents",
 )
 async def payments(asked: Asked, linked: Linked = None) -> Page[PaymentRow]:
     page = await asked.page(BookKind.PAYMENT, BooksDocument, linked=linked)

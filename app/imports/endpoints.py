@@ -15,6 +15,7 @@ from app.imports.schemas import (
     CustomerMappingOut,
     CustomerMappingPatch,
 )
+from app.kit.answers import example
 from app.kit.web import Cursor, Limit, Page, Route, refusals
 from app.mappings.schemas import Suggested, SuggestIn
 from app.organizations.access import IdempotencyKey, Reader, Writer
@@ -29,7 +30,10 @@ SHOWN_AT_ONCE = 200
 
 
 @router.post(
-    "/books/customers/adopt", tags=["Books"], summary="Make billing customers of imported ones"
+    "/books/customers/adopt",
+    tags=["Books"],
+    summary="Make billing customers of imported ones",
+    responses=example(examples.ADOPTED),
 )
 async def adopt_customers(
     integration_id: UUID,
@@ -55,6 +59,7 @@ async def adopt_customers(
     "/customer-mappings",
     tags=["Mappings"],
     summary="Customer mappings: billing customers and their customers in the books",
+    responses=example({"data": [examples.CUSTOMER_MAPPING], "next_cursor": None}),
 )
 async def list_customer_mappings(
     integration_id: UUID,
@@ -77,6 +82,7 @@ async def list_customer_mappings(
     status_code=201,
     tags=["Mappings"],
     summary="Link a billing customer to a customer of the books",
+    responses=example(examples.CUSTOMER_MAPPING, status=201),
 )
 async def add_customer_mapping(
     integration_id: UUID,
@@ -93,8 +99,9 @@ async def add_customer_mapping(
 
 @router.post(
     "/customer-mappings/suggest",
-    tags=["mappings"],
+    tags=["Mappings"],
     summary="Suggest customers; link the sure ones if asked",
+    responses=example({"confirmed": 0, "data": [examples.CUSTOMER_MAPPING]}),
 )
 async def suggest_customer_mappings(
     integration_id: UUID, tenant: Writer, body: SuggestIn, _key: IdempotencyKey = None
@@ -119,6 +126,7 @@ async def suggest_customer_mappings(
     "/customer-mappings/{mapping_id}",
     tags=["Mappings"],
     summary="Link a billing customer to another customer of the books",
+    responses=example(examples.CUSTOMER_MAPPING),
 )
 async def change_customer_mapping(
     integration_id: UUID, mapping_id: UUID, tenant: Writer, body: CustomerMappingPatch

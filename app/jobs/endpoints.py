@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.integrations.models import Integration
 from app.integrations.service import get_integration
-from app.jobs import service
+from app.jobs import examples, service
 from app.jobs.models import Job, Record, Step
 from app.jobs.progress import OPEN
 from app.jobs.records import recount
@@ -33,6 +33,7 @@ from app.jobs.schemas import (
     StepRow,
 )
 from app.jobs.service import HistoryFilter, RecordFilter, Requester
+from app.kit.answers import example
 from app.kit.clock import monotonic
 from app.kit.db import after_commit
 from app.kit.web import Cursor, Limit, Page, Route, refusals
@@ -124,10 +125,14 @@ async def accept(
     status_code=202,
     summary="Start an import or an export",
     operation_id="create_sync_job",
-    responses=refusals(404, 409, 422),
+    responses=refusals(404, 409, 422) | example(examples.QUEUED, status=202),
 )
 async def create_sync_job(
-    integration_id: UUID, body: JobRequest, request: Request, response: Response, tenant: Writer
+    integration_id: UUID,
+    body: Annotated[JobRequest, Body(openapi_examples=examples.REQUESTS)],
+    request: Request,
+    response: Response,
+    tenant: Writer,
 ) -> JobRow:
     """
     Queue a job. Overlapping jobs are accepted and wait their turn; no document is posted twice.
@@ -151,7 +156,7 @@ async def create_sync_job(
     "",
     summary="Previous History",
     operation_id="list_sync_jobs",
-    responses=refusals(404, 422),
+    responses=refusals(404, 422) | example({"data": [examples.ENDED], "next_cursor": None}),
 )
 async def list_sync_jobs(
     integration_id: UUID,
@@ -188,7 +193,7 @@ async def list_sync_jobs(
     "/{job_id}",
     summary="One job",
     operation_id="get_sync_job",
-    responses=refusals(404, 422),
+    responses=refusals(404, 422) | example(examples.ENDED),
 )
 async def get_sync_job(
     integration_id: UUID,
@@ -223,7 +228,7 @@ async def _wait_for_end(tenant: Tenant, integration_id: UUID, job_id: UUID, seco
     "/{job_id}/cancel",
     summary="Cancel a job",
     operation_id="cancel_sync_job",
-    responses=refusals(404, 422),
+    responses=refusals(404, 422) | example(examples.CANCELLED),
 )
 async def cancel_sync_job(integration_id: UUID, job_id: UUID, tenant: Writer) -> JobRow:
     """Cancel what was not begun yet. What is in the books stays there; nothing is undone."""
@@ -237,7 +242,7 @@ async def cancel_sync_job(integration_id: UUID, job_id: UUID, tenant: Writer) ->
     status_code=202,
     summary="Retry what was refused",
     operation_id="retry_sync_job",
-    responses=refusals(404, 409, 422),
+    responses=refusals(404, 409, 422) | example(examples.RETRIED, status=202),
 )
 async def retry_sync_job(
     integration_id: UUID, job_id: UUID, request: Request, response: Response, tenant: Writer
@@ -310,7 +315,8 @@ def _record_row(
     "/{job_id}/records",
     summary="A job's records",
     operation_id="list_sync_job_records",
-    responses=refusals(404, 422),
+    responses=refusals(404, 422)
+    | example({"data": [examples.POSTED, examples.REJECTED], "next_cursor": None}),
 )
 async def list_records(
     integration_id: UUID,
@@ -366,7 +372,10 @@ COLUMNS = (
     response_class=Response,
     responses={
         **refusals(404, 422),
-        200: {"content": {"text/csv": {}}, "description": "One line per record"},
+        200: {
+            "content": {"text/csv": {"schema": {"type": "string"}}},
+            "description": "One line per record",
+        },
     },
 )
 async def download_records(
@@ -426,7 +435,7 @@ def _is_number(text: str) -> bool:
     status_code=202,
     summary="Retry one record",
     operation_id="retry_sync_job_record",
-    responses=refusals(404, 409, 422),
+    responses=refusals(404, 409, 422) | example(examples.RETRIED, status=202),
 )
 async def retry_record(
     integration_id: UUID,
@@ -435,7 +444,7 @@ async def retry_record(
     request: Request,
     response: Response,
     tenant: Writer,
-    body: Annotated[RetryRequest | None, Body()] = None,
+    body: Annotated[RetryRequest | None, Body(openapi_examples=examples.RETRIES)] = None,
 ) -> JobRow:
     """Queue a job of this record alone; a conflict needs the decision how to go on."""
     integration = await get_integration(tenant.session, integration_id)
@@ -457,7 +466,7 @@ async def retry_record(
     "/{job_id}/records/{record_id}/skip",
     summary="Skip one record",
     operation_id="skip_sync_job_record",
-    responses=refusals(404, 409, 422),
+    responses=refusals(404, 409, 422) | example(examples.SKIPPED),
 )
 async def skip_record(
     integration_id: UUID,

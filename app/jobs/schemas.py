@@ -21,18 +21,6 @@ JobStatus = Literal[
 class ImportRequest(Strict):
     """Read the books: what was created in them between two days, both included."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "direction": "import",
-                "resources": ["customers", "items", "accounts"],
-                "created_from": "2026-01-01",
-                "created_to": "2026-03-31",
-            }
-        },
-    )
-
     direction: Literal["import"]
     resources: list[ImportResource] = Field(min_length=1, max_length=6)
     created_from: date | None = Field(None, description="Default: 2000-01-01")
@@ -41,18 +29,6 @@ class ImportRequest(Strict):
 
 class ExportRequest(Strict):
     """Write to the books: documents dated between two days, both included."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "example": {
-                "direction": "export",
-                "resources": ["customers", "items", "invoices", "payments", "credits"],
-                "date_from": "2026-03-01",
-                "date_to": "2026-03-31",
-            }
-        },
-    )
 
     direction: Literal["export"]
     resources: list[ExportResource] = Field(min_length=1, max_length=7)
@@ -183,10 +159,6 @@ class RecordRow(BaseModel):
 class RetryRequest(Strict):
     """How to go on with one record; a plain retry needs no decision."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"decision": "post_again"}}
-    )
-
     decision: Literal["adopt", "post_again", "overwrite"] | None = Field(
         None,
         description="`adopt`: the document `external_id` is this record's. `post_again`: write it "
@@ -200,7 +172,7 @@ class SkipRequest(Strict):
     """Leave a record out, and say why."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"reason": "Entered by hand on 3 March"}}
+        extra="forbid", json_schema_extra={"examples": [{"reason": "Entered by hand on 3 March"}]}
     )
 
     reason: str = Field(min_length=1, max_length=500)

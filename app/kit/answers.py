@@ -1,5 +1,6 @@
 """What endpoints that list or show things have in common: pages by id, and worked examples."""
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -40,5 +41,9 @@ def page_by_id(rows: Sequence[R], limit: int, show: Callable[[R], T]) -> Page[T]
 
 
 def example(value: Any, *, status: int = 200, media: str = "application/json") -> dict[Any, Any]:
-    """Return the OpenAPI entry of an answer, with a worked example of its body."""
-    return {status: {"content": {media: {"example": value}}}}
+    """
+    Return the OpenAPI entry of an answer, with a worked example of its body.
+
+    It travels as text: FastAPI drops what is null from examples. `app.openapi` reads it again.
+    """
+    return {status: {"content": {media: {"example": json.dumps(value)}}}}

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Depends, Query, Response
 
 from app.books.service import Books, books_of
+from app.kit.answers import example
 from app.kit.web import Cursor, Limit, Route, decode_cursor, encode_cursor, refusals
 from app.mappings import examples, taxes
 from app.mappings.repository import MappingKind, get_mapping
@@ -89,7 +90,11 @@ def _pairs(pairs: Sequence[PairIn] | None) -> list[Pair] | None:
     return None if pairs is None else [Pair(pair.price_code, pair.rate_id) for pair in pairs]
 
 
-@router.get("/tax-mappings", summary="Tax mappings: mapped, suggested, ambiguous, unmapped, broken")
+@router.get(
+    "/tax-mappings",
+    summary="Tax mappings: mapped, suggested, ambiguous, unmapped, broken",
+    responses=example(examples.TAX_TABLE),
+)
 async def list_tax_mappings(
     asked: Read, status: StatusFilter = None, limit: Limit = 200, cursor: Cursor = None
 ) -> TaxMappings:
@@ -104,7 +109,12 @@ def _place(row: TaxMappingOut) -> str:
     return "\x1f".join(row.price_codes)
 
 
-@router.post("/tax-mappings", status_code=201, summary="Map a set of price codes to a tax code")
+@router.post(
+    "/tax-mappings",
+    status_code=201,
+    summary="Map a set of price codes to a tax code",
+    responses=example(examples.TAX_MAPPING, status=201),
+)
 async def add_tax_mapping(
     asked: Write,
     body: Annotated[TaxMappingIn, Body(openapi_examples=examples.TAX_MAPPINGS)],
@@ -120,7 +130,11 @@ async def add_tax_mapping(
     return TaxMappingOut.of(row)
 
 
-@router.post("/tax-mappings/suggest", summary="Suggest tax mappings; save the exact ones if asked")
+@router.post(
+    "/tax-mappings/suggest",
+    summary="Suggest tax mappings; save the exact ones if asked",
+    responses=example({"confirmed": 1, "data": [examples.TAX_MAPPING]}),
+)
 async def suggest_tax_mappings(asked: Write, body: SuggestIn) -> Suggested[TaxMappingOut]:
     session, books, confirmed = asked.tenant.session, await asked.books(), 0
     if body.confirm == "exact":
@@ -130,7 +144,11 @@ async def suggest_tax_mappings(asked: Write, body: SuggestIn) -> Suggested[TaxMa
     return Suggested[TaxMappingOut](confirmed=confirmed, data=rows)
 
 
-@router.patch("/tax-mappings/{mapping_id}", summary="Change a tax mapping, or confirm it again")
+@router.patch(
+    "/tax-mappings/{mapping_id}",
+    summary="Change a tax mapping, or confirm it again",
+    responses=example(examples.TAX_MAPPING),
+)
 async def change_tax_mapping(
     asked: Write, mapping_id: UUID, body: TaxMappingPatch
 ) -> TaxMappingOut:

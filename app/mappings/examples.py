@@ -1,5 +1,7 @@
 """Worked examples of mappings, all of one Canadian company."""
 
+from typing import Any
+
 from fastapi.openapi.models import Example
 
 TAX_MAPPINGS: dict[str, Example] = {
@@ -26,4 +28,68 @@ TAX_MAPPINGS: dict[str, Example] = {
             ],
         },
     },
+}
+TAX_MAPPING: dict[str, Any] = {
+    "id": "0199a3c1-5b7e-7c11-8f0a-3d5be1a2c101",
+    "price_codes": ["GST", "QST 9.975"],
+    "tax_code_id": "8",
+    "tax_code_name": "GST/QST QC - 9.975",
+    "rates": [
+        {"external_id": "2", "name": "GST", "percent": "5", "price_code": "GST"},
+        {"external_id": "7", "name": "QST 9.975", "percent": "9.975", "price_code": "QST 9.975"},
+    ],
+    "status": "confirmed",
+    "name_matches": True,
+    "reason": None,
+    "choices": [],
+    "fixes": [],
+    "documents": 3,
+}
+TAX_TABLE: dict[str, Any] = {
+    "data": [TAX_MAPPING],
+    "next_cursor": None,
+    "model": "GLOBAL",
+    "required": True,
+    "plans_without_rate": [
+        {"plan": "Quebec", "price_code": "TVQ", "name": "Taxe de vente du Québec"}
+    ],
+    "rates_without_plan": [{"external_id": "4", "name": "HST ON", "percent": "13"}],
+}
+ITEM_MAPPING: dict[str, Any] = {
+    "id": "0199a3c1-5b7e-7c11-8f0a-3d5be1a2c103",
+    "status": "confirmed",
+    "name_matches": False,
+    "reason": None,
+    "choices": [],
+    "fixes": [],
+    "price_code": "PRO-MONTHLY",
+    "item_name": "Pro plan, monthly",
+    "plan": "Pro",
+    "item_id": "3",
+    "mapped_item_name": "Pro monthly",
+}
+ACCOUNT_MAPPING: dict[str, Any] = {
+    "id": "0199a3c1-5b7e-7c11-8f0a-3d5be1a2c104",
+    "status": "confirmed",
+    "name_matches": False,
+    "reason": None,
+    "choices": [],
+    "fixes": [],
+    "role": "deposit",
+    "allowed_types": ["Bank", "Other Current Asset"],
+    "account_id": "1150040003",
+    "account_name": "Payment gateway clearing",
+}
+METHOD_MAPPING: dict[str, Any] = {
+    "id": "0199a3c1-5b7e-7c11-8f0a-3d5be1a2c105",
+    "status": "confirmed",
+    "name_matches": False,
+    "reason": None,
+    "choices": [],
+    "fixes": [],
+    "method": "visa",
+    "payment_method_id": "3",
+    "payment_method_name": "Visa",
+    "deposit_account_id": "1150040003",
+    "deposit_account_name": "Payment gateway clearing",
 }

@@ -5,9 +5,10 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from app.books.service import Books
+from app.kit.answers import example
 from app.kit.errors import FieldProblem, Invalid
 from app.kit.web import Cursor, Limit, Page, Route, refusals
-from app.mappings import words
+from app.mappings import examples, words
 from app.mappings.endpoints import Read, StatusFilter, Write, Writing, cut, delete_mapping
 from app.mappings.proposals import Choice
 from app.mappings.repository import MappingKind, get_mapping
@@ -46,7 +47,11 @@ def _page(
 # ---------------------------------------------------------------- items
 
 
-@router.get("/item-mappings", summary="Item mappings: charges and their items")
+@router.get(
+    "/item-mappings",
+    summary="Item mappings: charges and their items",
+    responses=example({"data": [examples.ITEM_MAPPING], "next_cursor": None}),
+)
 async def list_item_mappings(
     asked: Read, status: StatusFilter = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ItemMappingOut]:
@@ -57,7 +62,12 @@ async def list_item_mappings(
     )
 
 
-@router.post("/item-mappings", status_code=201, summary="Map a price code to an item")
+@router.post(
+    "/item-mappings",
+    status_code=201,
+    summary="Map a price code to an item",
+    responses=example(examples.ITEM_MAPPING, status=201),
+)
 async def add_item_mapping(asked: Write, body: ItemMappingIn) -> ItemMappingOut:
     session, books = asked.tenant.session, await asked.books()
     row = await words.save_word(
@@ -71,7 +81,11 @@ async def add_item_mapping(asked: Write, body: ItemMappingIn) -> ItemMappingOut:
     return ItemMappingOut.of(row)
 
 
-@router.post("/item-mappings/suggest", summary="Suggest items; save the exact ones if asked")
+@router.post(
+    "/item-mappings/suggest",
+    summary="Suggest items; save the exact ones if asked",
+    responses=example({"confirmed": 0, "data": [examples.ITEM_MAPPING]}),
+)
 async def suggest_item_mappings(asked: Write, body: SuggestIn) -> Suggested[ItemMappingOut]:
     session, books, confirmed = asked.tenant.session, await asked.books(), 0
     rows = await words.item_rows(session, books)
@@ -85,7 +99,11 @@ async def suggest_item_mappings(asked: Write, body: SuggestIn) -> Suggested[Item
     )
 
 
-@router.patch("/item-mappings/{mapping_id}", summary="Map a price code to another item")
+@router.patch(
+    "/item-mappings/{mapping_id}",
+    summary="Map a price code to another item",
+    responses=example(examples.ITEM_MAPPING),
+)
 async def change_item_mapping(
     asked: Write, mapping_id: UUID, body: ItemMappingPatch
 ) -> ItemMappingOut:
@@ -109,7 +127,11 @@ async def delete_item_mapping(asked: Write, mapping_id: UUID) -> Response:
 # ---------------------------------------------------------------- accounts
 
 
-@router.get("/account-mappings", summary="Account mappings: roles and their accounts")
+@router.get(
+    "/account-mappings",
+    summary="Account mappings: roles and their accounts",
+    responses=example({"data": [examples.ACCOUNT_MAPPING], "next_cursor": None}),
+)
 async def list_account_mappings(
     asked: Read, status: StatusFilter = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[AccountMappingOut]:
@@ -119,7 +141,12 @@ async def list_account_mappings(
     return Page[AccountMappingOut](data=shown, next_cursor=next_cursor)
 
 
-@router.post("/account-mappings", status_code=201, summary="Give a role to an account")
+@router.post(
+    "/account-mappings",
+    status_code=201,
+    summary="Give a role to an account",
+    responses=example(examples.ACCOUNT_MAPPING, status=201),
+)
 async def add_account_mapping(asked: Write, body: AccountMappingIn) -> AccountMappingOut:
     session, books = asked.tenant.session, await asked.books()
     row = await words.save_word(
@@ -135,7 +162,11 @@ async def add_account_mapping(asked: Write, body: AccountMappingIn) -> AccountMa
     return account_out(row, ROLES[row.key])
 
 
-@router.post("/account-mappings/suggest", summary="Suggest accounts; a person confirms each")
+@router.post(
+    "/account-mappings/suggest",
+    summary="Suggest accounts; a person confirms each",
+    responses=example({"confirmed": 0, "data": [examples.ACCOUNT_MAPPING]}),
+)
 async def suggest_account_mappings(asked: Write, body: SuggestIn) -> Suggested[AccountMappingOut]:
     """An account never matches a role by name, so `exact` saves nothing here."""
     rows = await words.account_rows(asked.tenant.session, await asked.books())
@@ -143,7 +174,11 @@ async def suggest_account_mappings(asked: Write, body: SuggestIn) -> Suggested[A
     return Suggested[AccountMappingOut](confirmed=0, data=shown)
 
 
-@router.patch("/account-mappings/{mapping_id}", summary="Give a role to another account")
+@router.patch(
+    "/account-mappings/{mapping_id}",
+    summary="Give a role to another account",
+    responses=example(examples.ACCOUNT_MAPPING),
+)
 async def change_account_mapping(
     asked: Write, mapping_id: UUID, body: AccountMappingPatch
 ) -> AccountMappingOut:
@@ -172,7 +207,11 @@ async def delete_account_mapping(asked: Write, mapping_id: UUID) -> Response:
 # ---------------------------------------------------------------- payment methods
 
 
-@router.get("/payment-method-mappings", summary="Where payments of each method go")
+@router.get(
+    "/payment-method-mappings",
+    summary="Where payments of each method go",
+    responses=example({"data": [examples.METHOD_MAPPING], "next_cursor": None}),
+)
 async def list_method_mappings(
     asked: Read, status: StatusFilter = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[MethodMappingOut]:
@@ -184,7 +223,10 @@ async def list_method_mappings(
 
 
 @router.post(
-    "/payment-method-mappings", status_code=201, summary="Say where payments of a method go"
+    "/payment-method-mappings",
+    status_code=201,
+    summary="Say where payments of a method go",
+    responses=example(examples.METHOD_MAPPING, status=201),
 )
 async def add_method_mapping(asked: Write, body: MethodMappingIn) -> MethodMappingOut:
     books = await asked.books()
@@ -226,6 +268,7 @@ async def _method_targets(
 @router.post(
     "/payment-method-mappings/suggest",
     summary="Suggest payment methods; save the exact ones if asked",
+    responses=example({"confirmed": 0, "data": [examples.METHOD_MAPPING]}),
 )
 async def suggest_method_mappings(asked: Write, body: SuggestIn) -> Suggested[MethodMappingOut]:
     session, books, confirmed = asked.tenant.session, await asked.books(), 0
@@ -241,7 +284,9 @@ async def suggest_method_mappings(asked: Write, body: SuggestIn) -> Suggested[Me
 
 
 @router.patch(
-    "/payment-method-mappings/{mapping_id}", summary="Let payments of a method go elsewhere"
+    "/payment-method-mappings/{mapping_id}",
+    summary="Let payments of a method go elsewhere",
+    responses=example(examples.METHOD_MAPPING),
 )
 async def change_method_mapping(
     asked: Write, mapping_id: UUID, body: MethodTargets
