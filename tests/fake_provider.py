@@ -9,7 +9,7 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from app.accounting.records import (
     CreationWindow,
     Customer,
     CustomerDraft,
+    DocumentParts,
     Draft,
     Entry,
     Item,
@@ -123,6 +124,7 @@ class FakeProvider:
         self.clock = clock
         self.lists = FakeLists()
         self.documents_by_id: dict[tuple[Kind, str], BooksDocument] = {}
+        self.parts_by_id: dict[tuple[Kind, str], DocumentParts] = {}
         self.calls: list[str] = []  # one name for each call, in order
         self.windows: list[CreationWindow] = []  # as asked for, in order
         self.sent: list[tuple[str, Write]] = []  # request id and write, as they went out
@@ -196,6 +198,25 @@ class FakeProvider:
 
     def documents(self, kind: Kind, window: CreationWindow) -> AsyncIterator[list[BooksDocument]]:
         return self._windowed("documents", self.standing(kind), window)
+
+    def documents_between(
+        self, kind: Kind, first_day: date, last_day: date
+    ) -> AsyncIterator[list[BooksDocument]]:
+        dated = [
+            each
+            for each in self.standing(kind)
+            if each.txn_date and first_day <= each.txn_date <= last_day
+        ]
+        return self._pages("documents_between", dated)
+
+    def documents_with_ids(
+        self, kind: Kind, external_ids: Sequence[str]
+    ) -> AsyncIterator[list[BooksDocument]]:
+        found = [each for each in self.standing(kind) if each.external_id in external_ids]
+        return self._pages("documents_with_ids", found)
+
+    def parts(self, document: BooksDocument) -> DocumentParts:
+        return self.parts_by_id.get((document.kind, document.external_id), DocumentParts())
 
     def _windowed(
         self, call: str, rows: Iterable[T], window: CreationWindow

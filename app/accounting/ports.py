@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from app.accounting.errors import ProviderError
@@ -13,6 +13,7 @@ from app.accounting.records import (
     CompanyProfile,
     CreationWindow,
     Customer,
+    DocumentParts,
     Draft,
     Item,
     Kind,
@@ -118,6 +119,19 @@ class AccountingProvider(Protocol):
 
     def documents(self, kind: Kind, window: CreationWindow) -> AsyncIterator[list[BooksDocument]]:
         """Invoices, payments or credit memos created in the window (opening documents)."""
+
+    def documents_between(
+        self, kind: Kind, first_day: date, last_day: date
+    ) -> AsyncIterator[list[BooksDocument]]:
+        """Documents of the kind that are dated in the range, both days included."""
+
+    def documents_with_ids(
+        self, kind: Kind, external_ids: Sequence[str]
+    ) -> AsyncIterator[list[BooksDocument]]:
+        """Those of the documents that the books have, whatever their date."""
+
+    def parts(self, document: BooksDocument) -> DocumentParts:
+        """Return a read document's lines and taxes; no call."""
 
     # -- writes: prepare (pure), ready, send
 

@@ -245,6 +245,33 @@ class BooksDocument:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BooksLine:
+    """One line of a sales document as it stands in the books; *amount* is net."""
+
+    amount: Decimal
+    item_id: str | None = None
+    description: str | None = None
+    tax_code_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BooksTax:
+    """The tax that the books show at one rate over a whole document."""
+
+    rate_id: str | None
+    amount: Decimal
+    percent: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentParts:
+    """What a document is made of; empty for what has no such parts."""
+
+    lines: tuple[BooksLine, ...] = ()
+    taxes: tuple[BooksTax, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NameHolder:
     """Who holds a display name. *holder*: customer, vendor or employee."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TypeVar
 from urllib.parse import quote as quote_path
 
@@ -22,6 +22,7 @@ from app.accounting.records import (
     CompanyProfile,
     CreationWindow,
     Customer,
+    DocumentParts,
     Draft,
     Item,
     Kind,
@@ -54,6 +55,8 @@ from app.providers.quickbooks.wire import entity_of, rows_of
 T = TypeVar("T")
 
 NOT_FOUND = "610"
+# So many ids stand in one condition; the statement stays well below any limit on its length.
+IDS_AT_ONCE = 200
 _HOLDERS = {"Customer": "customer", "Vendor": "vendor", "Employee": "employee"}
 
 
@@ -152,6 +155,29 @@ class QuickBooksProvider:
         )
         async for page in pages_read:
             yield page
+
+    async def documents_between(
+        self, kind: Kind, first_day: date, last_day: date
+    ) -> AsyncIterator[list[BooksDocument]]:
+        """Yield the documents of the kind that are dated in the range, both days included."""
+        select = Select(ENTITIES[kind]).where("TxnDate", ">=", first_day)
+        dated = select.where("TxnDate", "<=", last_day)
+        async for page in self._list(dated, lambda row: translate.to_document(kind, row)):
+            yield page
+
+    async def documents_with_ids(
+        self, kind: Kind, external_ids: Sequence[str]
+    ) -> AsyncIterator[list[BooksDocument]]:
+        """Yield those of the documents that the books have, whatever their date."""
+        for start in range(0, len(external_ids), IDS_AT_ONCE):
+            wanted = tuple(external_ids[start : start + IDS_AT_ONCE])
+            select = Select(ENTITIES[kind]).where("Id", "IN", wanted)
+            async for page in self._list(select, lambda row: translate.to_document(kind, row)):
+                yield page
+
+    def parts(self, document: BooksDocument) -> DocumentParts:
+        """Return a read document's lines and taxes; no call."""
+        return translate.to_parts(document.source)
 
     # -- writes
 

@@ -1,6 +1,6 @@
 """QuickBooks' entities → accounting records; pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypedDict, TypeVar
@@ -14,8 +14,11 @@ from app.accounting.records import (
     Address,
     Applied,
     BooksDocument,
+    BooksLine,
+    BooksTax,
     CompanyProfile,
     Customer,
+    DocumentParts,
     EffectiveRate,
     Item,
     Kind,
@@ -306,6 +309,43 @@ def _transaction_document(kind: Kind, row: Row) -> BooksDocument:
         applied=_applied(parsed) if settles else (),
         fingerprint=compare.fingerprint_transaction(parsed, settles=settles),
         source=row,
+    )
+
+
+def to_parts(row: Row) -> DocumentParts:
+    """Return the sales lines and the tax lines of a transaction, in its order."""
+    parsed = _parse(wire.Transaction, row)
+    detail = parsed.txn_tax_detail
+    return DocumentParts(
+        lines=tuple(_lines(parsed.line)),
+        taxes=tuple(_tax_of(line) for line in (detail.tax_line if detail else ())),
+    )
+
+
+def _lines(lines: Iterable[wire.Line]) -> Iterator[BooksLine]:
+    for line in lines:
+        if line.detail_type == "SubTotalLineDetail":
+            continue
+        if line.group_line_detail:
+            yield from _lines(line.group_line_detail.line)
+            continue
+        sold = line.sales_item_line_detail or wire.SalesItemLineDetail()
+        # A discount line states what it takes off.
+        sign = -1 if line.detail_type == "DiscountLineDetail" else 1
+        yield BooksLine(
+            amount=sign * (line.amount or Decimal(0)),
+            item_id=_id(sold.item_ref),
+            description=line.description,
+            tax_code_id=_id(sold.tax_code_ref),
+        )
+
+
+def _tax_of(line: wire.TaxLine) -> BooksTax:
+    detail = line.tax_line_detail or wire.TaxLineDetail()
+    return BooksTax(
+        rate_id=_id(detail.tax_rate_ref),
+        amount=line.amount or Decimal(0),
+        percent=detail.tax_percent,
     )
 
 

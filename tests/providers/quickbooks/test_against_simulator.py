@@ -267,6 +267,12 @@ class TestInvoice:
         found = await provider.find_marked(Kind.INVOICE, marker, hints)
         assert [each.fingerprint for each in found] == [document.fingerprint]
         assert len(await provider.find_numbered(Kind.INVOICE, "SMK-1")) == 1
+        dated = [page async for page in provider.documents_between(Kind.INVOICE, TODAY, TODAY)]
+        assert document.external_id in {each.external_id for page in dated for each in page}
+        ids = [document.external_id, "999999"]
+        known = [page async for page in provider.documents_with_ids(Kind.INVOICE, ids)]
+        assert [[each.external_id for each in page] for page in known] == [[document.external_id]]
+        assert sum(line.amount for line in provider.parts(document).lines) > 0
 
         update = provider.prepare_update(
             replace(draft, due_date=TODAY + timedelta(days=60)),

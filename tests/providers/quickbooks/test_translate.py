@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.accounting.errors import OutcomeUnknown
-from app.accounting.records import Address, Applied, Kind, NameHolder, TaxModel
+from app.accounting.records import Address, Applied, DocumentParts, Kind, NameHolder, TaxModel
 from app.providers.quickbooks import translate
 from app.providers.quickbooks.wire import TaxPrefs
 from tests.providers.quickbooks.test_compare import INVOICE_ROW, PAYMENT_ROW
@@ -361,3 +361,53 @@ class TestDocuments:
     def test_document_without_id_is_none(self, kind: Kind) -> None:
         with pytest.raises(OutcomeUnknown):
             translate.to_document(kind, {"SyncToken": "0"})
+
+
+class TestParts:
+    def test_lines_and_taxes(self) -> None:
+        """
+        Subtotals are no lines, a discount takes off, a bundle counts by what is in it.
+        """
+        row = {
+            "Id": "1",
+            "Line": [
+                {
+                    "Amount": 100,
+                    "Description": "Plan",
+                    "DetailType": "SalesItemLineDetail",
+                    "SalesItemLineDetail": {
+                        "ItemRef": {"value": "7"},
+                        "TaxCodeRef": {"value": "3"},
+                    },
+                },
+                {
+                    "DetailType": "GroupLineDetail",
+                    "GroupLineDetail": {
+                        "Line": [{"Amount": 5, "DetailType": "SalesItemLineDetail"}]
+                    },
+                },
+                {"Amount": 10, "DetailType": "DiscountLineDetail"},
+                {"Amount": 95, "DetailType": "SubTotalLineDetail"},
+            ],
+            "TxnTaxDetail": {
+                "TotalTax": 5,
+                "TaxLine": [
+                    {
+                        "Amount": 5,
+                        "TaxLineDetail": {"TaxRateRef": {"value": "4"}, "TaxPercent": 5},
+                    }
+                ],
+            },
+        }
+
+        parts = translate.to_parts(row)
+
+        assert [(line.amount, line.item_id, line.tax_code_id) for line in parts.lines] == [
+            (100, "7", "3"),
+            (5, None, None),
+            (-10, None, None),
+        ]
+        assert [(tax.rate_id, tax.amount, tax.percent) for tax in parts.taxes] == [("4", 5, 5)]
+
+    def test_a_document_without_any(self) -> None:
+        assert translate.to_parts({"Id": "1"}) == DocumentParts()
