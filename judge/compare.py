@@ -62,6 +62,7 @@ class Judge:
         self._customers: dict[str, str] = {}
         self._invoices: dict[str, str] = {}
         self._ours: set[tuple[str, str]] = set()
+        self._standing: dict[tuple[str, str], list[Document]] = {}
 
     def judge(self) -> Judgement:
         self._judge_customers()
@@ -89,6 +90,7 @@ class Judge:
         for billing_id in billed:
             rows = marked.get(self._marks.of(kind, billing_id), [])
             self._ours |= {(entity, str(row["Id"])) for row in rows}
+            self._standing[plural, billing_id] = rows
             if len(rows) == 1:
                 found[billing_id] = rows[0]
             elif rows:
@@ -162,24 +164,30 @@ class Judge:
         balance: Callable[[str], Decimal],
     ) -> None:
         row = Row(f"{name}s", 0, 0)
+        plural = "invoices" if name == "invoice" else "credits"
         for billing_id, sale in billed.items():
             document = found.get(billing_id)
-            if sale.live:
-                row.billed_count = (row.billed_count or 0) + 1
-                row.billed += sale.total
+            self._count(row, plural, billing_id, sale.total if sale.live else None)
             if document is None:
                 continue
-            total = money(document, "TotalAmt")
             if not sale.live:
                 self._judge_void(name, sale.number, document)
-                row.books += total
                 continue
-            row.books_count = (row.books_count or 0) + 1
-            row.books += total
             self._judge_sale(name, sale, document)
             left = "Balance" if name == "invoice" else "RemainingCredit"
             self._same(name, sale.number, "open", balance(billing_id), money(document, left))
         self._found.rows.append(row)
+
+    def _count(self, row: Row, plural: str, billing_id: str, billed: Decimal | None) -> None:
+        """Count a record (None: void) and whatever stands in the books for it, doubles too."""
+        if billed is not None:
+            row.billed_count = (row.billed_count or 0) + 1
+            row.billed += billed
+        for document in self._standing.get((plural, billing_id), ()):
+            total = money(document, "TotalAmt")
+            if billed is not None or total:
+                row.books_count = (row.books_count or 0) + 1
+                row.books += total
 
     def _judge_sale(self, name: str, sale: Sale, document: Document) -> None:
         which, taxes = sale.number, taxes_of(document, self._rates)
@@ -219,19 +227,16 @@ class Judge:
         unapplied = Row("unapplied payments")
         for billing_id, payment in self._billed.payments.items():
             document = found.get(billing_id)
+            self._count(row, "payments", billing_id, payment.amount if payment.live else None)
             if payment.live:
-                row.billed_count = (row.billed_count or 0) + 1
-                row.billed += payment.amount
                 unapplied.billed += payment.unapplied
             if document is None:
                 continue
-            row.books += money(document, "TotalAmt")
             unapplied.books += money(document, "UnappliedAmt")
             if not payment.live:
                 self._judge_void("payment", billing_id, document)
                 self._same_links("payment", billing_id, {}, linked(document, "Invoice"))
                 continue
-            row.books_count = (row.books_count or 0) + 1
             self._judge_payment(payment, document)
         self._found.rows += [row, unapplied]
 
