@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from app.commands.terminal import Stop, console, sentences, stoppable
-from app.demo.quarter import Size
+from app.demo.quarter import SMALL, Size
 from app.demo.sabotage import Sabotage, sabotage
 from app.demo.script import Play
 from app.demo.show import Show
@@ -29,6 +29,7 @@ def demo(
         Sabotage | None,
         typer.Option("--sabotage", help="Falsify the books at the end: the judge must notice."),
     ] = None,
+    small: Annotated[bool, typer.Option("--small", help="Bill a tenth of it.")] = False,
     profile: Annotated[str, typer.Option(help="Kind of QuickBooks company.")] = "ca",
     seed: Annotated[int, typer.Option(help="Another seed bills another quarter.")] = 2026,
 ) -> None:
@@ -41,8 +42,14 @@ def demo(
                 code=2,
             )
         show = Show(console())
-        with _folder(keep) as folder:
-            code = _play(show, folder, profile=profile, seed=seed, keep=keep, falsify=falsify)
+        show.out.print("Ledgerwire, the main job from end to end", style="bold")
+        show.say("Real Postgres and Valkey, API and worker as processes of their own, and a")
+        show.say(f"simulated QuickBooks with {SEEDED['customers']} customers.")
+        with _folder(keep) as folder, stage(folder, profile=profile) as set_up:
+            play = Play(set_up, show, size=SMALL if small else Size(), seed=seed)
+            code = _play(play, falsify=falsify)
+            if keep:
+                _stay(show, set_up, play)
         if code:
             raise typer.Exit(code)
 
@@ -59,30 +66,23 @@ def _folder(keep: bool) -> Iterator[Path]:
     yield KEPT.absolute()
 
 
-def _play(
-    show: Show, folder: Path, *, profile: str, seed: int, keep: bool, falsify: Sabotage | None
-) -> int:
-    show.out.print("Ledgerwire, the main job from end to end", style="bold")
-    show.say("Real Postgres and Valkey, API and worker as processes of their own, and a simulated")
-    show.say(f"QuickBooks with {SEEDED['customers']} customers and {SEEDED['items']} items.")
-    with stage(folder, profile=profile) as set_up:
-        show.say("In QuickBooks, credits and payments are not applied automatically and documents")
-        show.say("keep our numbers, as we advise merchants. Limits are ten times QuickBooks' own.")
-        play = Play(set_up, show, size=Size(), seed=seed)
-        play.run()
-        play.history()
-        play.one_invoice()
-        if falsify is not None:
-            show.heading("Sabotage")
-            show.say(sabotage(set_up.books, falsify))
-        show.heading("The judge: billed, and in the books")
-        code = play.judged()
-        seconds = time.monotonic() - show.started
-        verdict = "Every cent agrees" if code == 0 else "The books differ from what was billed"
-        show.out.print(f"{verdict}. {seconds:.0f} seconds.", style="bold")
-        if keep:
-            _stay(show, set_up, play)
-        return code
+def _play(play: Play, *, falsify: Sabotage | None) -> int:
+    """Play everything; return the judge's exit code."""
+    show = play.show
+    show.say("In QuickBooks, credits and payments are not applied automatically and documents")
+    show.say("keep our numbers, as we advise merchants. Limits are ten times QuickBooks' own.")
+    play.run()
+    play.history()
+    play.one_invoice()
+    if falsify is not None:
+        show.heading("Sabotage")
+        show.say(sabotage(play.stage.books, falsify))
+    show.heading("The judge: billed, and in the books")
+    code = play.judged()
+    seconds = time.monotonic() - show.started
+    verdict = "Every cent agrees" if code == 0 else "The books differ from what was billed"
+    show.out.print(f"{verdict}. {seconds:.0f} seconds.", style="bold")
+    return code
 
 
 def _stay(show: Show, set_up: Stage, play: Play) -> None:

@@ -104,7 +104,7 @@ class InvoiceMaker:
             line.quantity, line.unit_price = str(quantity), "0.0333"
             line.amount = cents(quantity * Decimal("0.0333"))
         else:
-            line.amount = Decimal(self._random.randint(100, 250_000)) / HUNDRED
+            line.amount = cents(Decimal(self._random.randint(100, 250_000)) / HUNDRED)
         return line
 
 

@@ -27,6 +27,17 @@ class Size:
     reallocations: int = 4
 
 
+SMALL = Size(
+    invoices=60,
+    payments=36,
+    credit_notes=4,
+    edits=3,
+    voids=2,
+    cancellations=2,
+    reallocations=1,
+)
+
+
 @dataclass(slots=True)
 class Quarter:
     """The billing system's documents as they are now, by kind and billing id."""

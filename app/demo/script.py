@@ -246,6 +246,7 @@ class Play:
             started = self.call("POST", "/sync-jobs", wanted)
             done = follow(self.api, self.integration_id, started["id"], update, seconds=JOB_SECONDS)
             note(said(done["counts"]))
+            note(_calls(done["quickbooks_calls"]))
         if done["status"] != "succeeded":
             self._explain(done)
         return done
@@ -344,6 +345,11 @@ def _named(rows: Iterable[Answer], name: str) -> Answer:
         if row["name"] == name:
             return row
     raise Stop(f"The books have no {name!r}.")
+
+
+def _calls(calls: dict[str, int]) -> str:
+    shown = [f"{number} {name}" for name, number in sorted(calls.items())]
+    return f"calls to QuickBooks: {', '.join(shown) or 'none'}"
 
 
 def _counted(last: Answer) -> str:

@@ -87,7 +87,7 @@ def invoice_table(
         table.add_row(*left, *right)
     table.add_section()
     table.add_row(
-        "total", str(invoice["total"]), f"total, id {document['Id']}", _two(document["TotalAmt"])
+        "total", _two(invoice["total"]), f"total, id {document['Id']}", _two(document["TotalAmt"])
     )
     return table
 
@@ -104,7 +104,7 @@ def _billed_rows(invoice: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             amount = Decimal(tax.get("amount") or 0)
             taxes[tax["price_code"]] = taxes.get(tax["price_code"], Decimal(0)) + amount
     for code, amount in taxes.items():
-        yield f"tax {code}", str(amount)
+        yield f"tax {code}", _two(amount)
 
 
 def _posted_rows(
