@@ -1,0 +1,64 @@
+"""The judge's own reading of what was billed."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from judge.billed import read, taxes_of
+from tests.judge.ledger import CHECKPOINT, GST, PST, entries, invoice, line
+
+RATES = {"GST", "PST BC"}
+
+
+def record(*lines: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    found: dict[str, Any] = invoice("i", "0", *lines, **fields)["record"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (record(line("0.10", GST)), {"GST": "0.01"}),
+        (record(line("0.10", GST), line("0.20", GST)), {"GST": "0.02"}),
+        (
+            record(line("0.10", GST | {"amount": "0.01"}), line("0.20", GST | {"amount": "0.01"})),
+            {"GST": "0.02"},
+        ),
+        (record(line("100.00"), taxes=[GST, PST]), {"GST": "5.00", "PST BC": "7.00"}),
+        (record(line("100.00"), taxes=[GST | {"amount": "4.99"}]), {"GST": "4.99"}),
+        (
+            record(line("100.00"), {"line_id": "t", "price_code": "PST BC", "amount": "7.00"}),
+            {"PST BC": "7.00"},
+        ),
+        (
+            record(line("112.00", GST, PST), prices_include_tax=True),
+            {"GST": "5.00", "PST BC": "7.00"},
+        ),
+        (record(line("-10.00", GST), line("110.00", GST)), {"GST": "5.00"}),
+        (record(line("100.00")), {}),
+    ],
+)
+def test_taxes_are_read_however_they_are_told(
+    told: dict[str, Any], expected: dict[str, str]
+) -> None:
+    assert taxes_of(told, RATES) == {code: Decimal(amount) for code, amount in expected.items()}
+
+
+def test_what_is_owed_is_what_was_billed_less_what_settles_it() -> None:
+    billed = read(entries())
+
+    assert billed.owed("i1") == Decimal("8.00")
+    assert billed.owed("i2") == 0
+    assert billed.receivable() == Decimal("-18.00")
+
+
+def test_what_was_live_once_must_be_in_the_books_for_ever() -> None:
+    assert ("invoices", "i2") in read(entries()).once_live
+
+
+def test_what_was_not_exported_yet_is_not_expected() -> None:
+    later = invoice("i9", "1.00", line("1.00"))
+
+    assert "i9" not in read([*entries(), later]).invoices
+    assert "i9" in read([*entries(), later, CHECKPOINT]).invoices
