@@ -9,16 +9,25 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import DateTime, ForeignKeyConstraint, MetaData, Numeric, String, text
+from sqlalchemy import DateTime, ForeignKeyConstraint, MetaData, Numeric, String, event, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    ORMExecuteState,
+    Session,
+    mapped_column,
+    with_loader_criteria,
+)
 
 from app.kit.ids import new_id
+from app.kit.pool import guard
 
 APP_ROLE = "ledgerwire_app"
 DOOR_ROLE = "ledgerwire_door"
+FILTER = "own_rows"
 
 Json = dict[str, Any]  # A JSON column's value; parsed into records at the repository.
 
@@ -54,7 +63,7 @@ class Identified:
 class TenantOwned:
     """A row of one organization; row-level security hangs on this column."""
 
-    organization_id: Mapped[UUID]
+    organization_id: Mapped[UUID] = mapped_column()
 
 
 def tenant_fk(column: str, target: str, **kwargs: Any) -> ForeignKeyConstraint:
@@ -69,13 +78,36 @@ def build_engine(url: str, *, pool_size: int = 10, statement_cache: bool = True)
     arguments: dict[str, Any] = {"timeout": 10, "command_timeout": 60}
     if not statement_cache:
         arguments["statement_cache_size"] = 0
-    return create_async_engine(
+    engine = create_async_engine(
         async_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         pool_recycle=1800,
         connect_args=arguments,
+    )
+    guard(engine, APP_ROLE, DOOR_ROLE)
+    return engine
+
+
+class TenantSession(Session):
+    """A session whose statements name its organization, wall or no wall in the database."""
+
+
+@event.listens_for(TenantSession, "do_orm_execute")
+def _name_the_organization(state: ORMExecuteState) -> None:
+    """Add `organization_id = …` to whatever is read, changed or deleted in a tenant's session."""
+    own = state.session.info.get(FILTER)
+    bulk = state.is_executemany and not state.is_select
+    if own is not None and not bulk and (state.is_select or state.is_update or state.is_delete):
+        state.statement = state.statement.options(own)
+
+
+def own_rows(organization_id: UUID) -> Any:
+    """Return the filter that every statement of a tenant's session gets."""
+    return with_loader_criteria(
+        TenantOwned,
+        lambda table: table.organization_id == organization_id,
+        include_aliases=True,
     )
 
 
@@ -92,15 +124,21 @@ class CommitLost(Exception):
 
 
 class Database:
-    """Opens transactions: for one tenant, or through the narrow cross-tenant door."""
+    """
+    Opens transactions: for one tenant, or through the narrow cross-tenant door.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    A tenant's rows stand behind two walls: row-level security in the database, and a filter that
+    each statement gets here. Either alone keeps others out; *filters* off leaves the first.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, filters: bool = True) -> None:
         self.engine = engine
+        self.filters = filters
 
     @asynccontextmanager
     async def transaction(self, organization_id: UUID) -> AsyncIterator[AsyncSession]:
         """Open a transaction that sees and writes only this organization's rows."""
-        async with self._begin(APP_ROLE, str(organization_id)) as session:
+        async with self._begin(APP_ROLE, organization_id) as session:
             yield session
 
     @asynccontextmanager
@@ -110,7 +148,7 @@ class Database:
 
         For: claim and sweep, key look-up, OAuth state, realm uniqueness, operator lists.
         """
-        async with self._begin(DOOR_ROLE, "") as session:
+        async with self._begin(DOOR_ROLE, None) as session:
             yield session
 
     @asynccontextmanager
@@ -126,7 +164,7 @@ class Database:
         """
         xid: str | None = None
         try:
-            async with self._begin(APP_ROLE, str(organization_id)) as session:
+            async with self._begin(APP_ROLE, organization_id) as session:
                 yield session
                 await session.flush()
                 xid = (await session.execute(text("SELECT pg_current_xact_id()::text"))).scalar()
@@ -151,10 +189,14 @@ class Database:
         raise ConnectionError("The database did not say what became of a commit")
 
     @asynccontextmanager
-    async def _begin(self, role: str, tenant: str) -> AsyncIterator[AsyncSession]:
-        async with AsyncSession(self.engine, expire_on_commit=False) as session:
+    async def _begin(self, role: str, tenant: UUID | None) -> AsyncIterator[AsyncSession]:
+        async with AsyncSession(
+            self.engine, expire_on_commit=False, sync_session_class=TenantSession
+        ) as session:
+            if tenant is not None and self.filters:
+                session.info[FILTER] = own_rows(tenant)
             async with session.begin():
-                await enter(session, role, tenant)
+                await enter(session, role, str(tenant or ""))
                 yield session
             await run_after_commit(session)
 
