@@ -9,6 +9,8 @@ from app.bootstrap import Collaborators, build
 from app.settings import Settings, load_settings
 from tests.conftest import _execute
 from tests.contract.document import Document, committed
+from tests.contract.served import Served
+from tests.contract.served import served as serving
 from tests.journeys.conftest import PREFERENCES, pointed
 from tests.simulator_server import SimulatorServer
 
@@ -18,6 +20,13 @@ SEED = {"profile": "ca", "customers": 20, "items": 8, "invoices": 6}
 @pytest.fixture(scope="session")
 def document() -> Document:
     return committed()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """`ledgerwire serve` with its own embedded stores, and the simulator beside it."""
+    with serving(tmp_path_factory.mktemp("served")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Plays the document's examples as a script, in the one order in which all of them succeed."""
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,6 +47,12 @@ class Player:
         return {
             name: await self._send(operation, name, value, ids) for name, value in examples.items()
         }
+
+    async def example(self, operation_id: str, name: str, **ids: str) -> Any:
+        """Call an operation with one of its request examples."""
+        operation = self.document.operations[operation_id]
+        value = self.document.request_examples(operation)[name]
+        return await self._send(operation, name, value, ids)
 
     async def one(self, operation_id: str, *, query: str = "", **ids: str) -> Any:
         """Call an operation without a body, or with its only example."""
@@ -198,7 +203,7 @@ class Player:
 
     async def _export(self) -> None:
         await self._push_unmapped()
-        exported = (await self.all("create_sync_job"))["export"]
+        exported = await self.example("create_sync_job", "export")
         ended = await self._ended(exported)
         assert ended["counts"]["created"], ended
         found = (await self.one("list_sync_job_records"))["data"]
@@ -212,7 +217,7 @@ class Player:
             await self._ended(again)
         self.ids["job_id"] = exported["id"]
         await self.all("skip_sync_job_record", record_id=refused[0]["id"])
-        waiting = (await self.all("create_sync_job"))["export"]
+        waiting = await self.example("create_sync_job", "export")
         await self.one("cancel_sync_job", job_id=waiting["id"])
 
     async def _push_unmapped(self) -> None:
@@ -225,6 +230,5 @@ class Player:
         await self.send("put_invoice", body, billing_id="inv_unmapped")
 
     async def _leave(self) -> None:
-        await asyncio.sleep(0)
         await self.one("disconnect")
         await self.one("delete_integration")
