@@ -133,6 +133,7 @@ class Player:
         await self.one("list_organizations")
         keys = await self.all("create_api_key")
         await self.one("list_api_keys")
+        await self.one("rotate_api_key", key_id=keys["billing_server"]["id"])
         await self.one("revoke_api_key", key_id=keys["auditor"]["id"])
         self.key = keys["administrator"]["key"]
         await self.one("list_providers")

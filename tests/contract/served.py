@@ -44,7 +44,7 @@ def free_port() -> int:
 
 def commands_of(readme: str) -> tuple[list[str], list[str]]:
     """The two commands that the walk-through starts in terminals of their own, as arguments."""
-    part = readme.split("<!-- servers:begin -->")[1].split("<!-- servers:end -->")[0]
+    part = readme.partition("<!-- servers:begin -->")[2].partition("<!-- servers:end -->")[0]
     blocks = [block.strip() for block in re.findall(r"```bash\n(.*?)```", part, re.DOTALL)]
     simulator, serve = (block.replace("\\\n", " ").split() for block in blocks)
     return simulator, serve
@@ -81,7 +81,7 @@ def served(folder: Path) -> Iterator[Served]:
 def _running(
     arguments: list[str], folder: Path, settings: dict[str, str], log: IO[str]
 ) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - our own programs
         [sys.executable, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), **settings},

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.skipif(
 def walkthrough() -> list[str]:
     """The lines of the walk-through; each is a command of its own."""
     readme = (ROOT / "README.md").read_text()
-    part = readme.split("<!-- walkthrough:begin -->")[1].split("<!-- walkthrough:end -->")[0]
+    begun = readme.partition("<!-- walkthrough:begin -->")[2]
+    part = begun.partition("<!-- walkthrough:end -->")[0]
     blocks = re.findall(r"```bash\n(.*?)```", part, re.DOTALL)
     return [line for block in blocks for line in block.strip().splitlines()]
 
