@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from app.commands.terminal import Stop
-from app.kit.http import Client, HTTPError, Response, user_agent
+from app.kit.http import Client, ConnectError, HTTPError, Response, user_agent
 
 Answer = dict[str, Any]
 NDJSON = "application/x-ndjson"
@@ -88,8 +88,10 @@ class Remote:
                 method, path, content=content, headers=headers, params=dict(params)
             )
         except HTTPError as lost:
+            # Only a refused connection's words: others may quote what was sent, the key included.
+            reason = str(lost) if isinstance(lost, ConnectError) else type(lost).__name__
             raise Stop(
-                f"{self.url} cannot be reached: {lost or type(lost).__name__}.",
+                f"{self.url} cannot be reached: {reason}.",
                 ["Check the address (--url, LEDGERWIRE_URL), and that the API runs."],
             ) from lost
         if answer.is_error:

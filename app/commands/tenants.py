@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from app.connections.sealing import rotate_encryption
 from app.kit.errors import AppError
 from app.organizations import service
 from app.organizations.access import Scope
+from app.organizations.models import ApiKey
 from app.organizations.schemas import ApiKeyIn, ApiKeyOut, OrganizationIn, OrganizationOut
 
 T = TypeVar("T")
@@ -112,12 +113,38 @@ def create_key(
         key, plain = on_the_database(
             lambda made: service.create_key(made.db, organization, wanted, hash_key=made.hash_key)
         )
-        if as_json:
-            shown = ApiKeyOut.model_validate(key).model_dump(mode="json")
-            typer.echo(json.dumps({**shown, "key": plain}, indent=2))
-            return
-        typer.echo(plain)
-        console(errors=True).print("This is the only time that the key is shown.")
+        _show_once(key, plain, as_json)
+
+
+def rotate_key(
+    organization: OrganizationId,
+    key: Annotated[UUID, typer.Argument(help="The old key's id.")],
+    overlap: Annotated[
+        int, typer.Option(help="Hours for which the old key still works.", min=0, max=168)
+    ] = 24,
+    as_json: AsJson = False,
+) -> None:
+    """Let a new key follow an old one, with its name and scopes. It is shown once."""
+    with sentences(), stoppable():
+        fresh, plain = on_the_database(
+            lambda made: service.rotate_key(
+                made.db,
+                organization,
+                key,
+                overlap=timedelta(hours=overlap),
+                hash_key=made.hash_key,
+            )
+        )
+        _show_once(fresh, plain, as_json)
+
+
+def _show_once(key: ApiKey, plain: str, as_json: bool) -> None:
+    if as_json:
+        shown = ApiKeyOut.model_validate(key).model_dump(mode="json")
+        typer.echo(json.dumps({**shown, "key": plain}, indent=2))
+        return
+    typer.echo(plain)
+    console(errors=True).print("This is the only time that the key is shown.")
 
 
 def list_keys(organization: OrganizationId, as_json: AsJson = False) -> None:
