@@ -23,9 +23,11 @@ from app.jobs.waits import Waits
 from app.kit.db import Base, Database, build_engine
 from app.kit.http import AsyncClient, build_client, check_library
 from app.kit.queue import ArqRedis, Doorbell, arq_redis
+from app.kit.rates import RequestRates
 from app.kit.secrets import Keyring
 from app.kit.windows import Gate, Limits
 from app.ledger.status import attempts_of, has_postings, posting_status
+from app.organizations.access import RequestLimits
 from app.providers.quickbooks.links import document_url
 from app.providers.quickbooks.oauth import QuickBooksAuthorization
 from app.providers.quickbooks.provider import quickbooks_factory
@@ -51,6 +53,8 @@ class Collaborators:
     provider_factories: Mapping[str, ProviderFactory]
     gates: Callable[[UUID], CallGate]
     waits: Waits
+    request_rates: RequestRates
+    request_limits: RequestLimits
     ensure_lane: Callable[[AsyncSession, UUID, UUID], Awaitable[None]] = ensure_lane
 
     def attach(self, state: Any) -> None:
@@ -117,6 +121,11 @@ def build(settings: Settings, *, database_url: str, redis_url: str) -> Collabora
         },
         gates=Gates(redis, limits_of(settings), waits),
         waits=waits,
+        request_rates=RequestRates(redis),
+        request_limits=RequestLimits(
+            per_key=settings.limit_api_per_key,
+            per_organization=settings.limit_api_per_organization,
+        ),
     )
 
 

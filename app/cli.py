@@ -31,6 +31,7 @@ def _groups() -> dict[str, typer.Typer]:
     keys = _group("API keys of an organization.")
     keys.command("create")(tenants.create_key)
     keys.command("list")(tenants.list_keys)
+    keys.command("rotate")(tenants.rotate_key)
     keys.command("revoke")(tenants.revoke_key)
     encryption = _group("The sealing of stored tokens.")
     encryption.command("rotate")(tenants.rotate)

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     limit_all_per_minute: int = Field(default=760, gt=0)
     # Shortens the windows of these limits; for measurements against a clock that runs faster.
     limit_scale: float = Field(default=1.0, gt=0, le=1)
+    # Requests to our own API, per minute.
+    limit_api_per_key: int = Field(default=3000, gt=0)
+    limit_api_per_organization: int = Field(default=6000, gt=0)
     worker_lanes: int = Field(default=8, gt=0, le=64)
 
     @field_validator("public_url")

@@ -20,7 +20,7 @@ from app.kit.db import Database
 from app.kit.errors import AppError, Unauthorized
 from app.kit.pages import render
 from app.kit.secrets import UnreadableSecret
-from app.organizations.access import find_key
+from app.organizations.access import find_key, within_limits
 
 COOKIE = "lw_console"
 PLACE = "console:session"
@@ -92,9 +92,11 @@ async def admit(request: Request, plain: str) -> Visitor:
 
     Raises:
         Unauthorized: It is unknown, expired or revoked.
+        TooManyRequests: It was used too often lately.
     """
     state = request.app.state
     key = await find_key(state.db, plain, state.hash_key)
+    await within_limits(request, key)
     return Visitor(key.organization_id, key.name, state.db)
 
 

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.clock import now
 from app.kit.db import Database
-from app.kit.errors import Conflict, Forbidden, Unauthorized
+from app.kit.errors import Conflict, Forbidden, TooManyRequests, Unauthorized
+from app.kit.rates import Allowance, RequestRates
 from app.kit.secrets import keyed_hash, same
 from app.kit.web import Replayed, RequestWork, body_hash
 from app.organizations.models import ApiKey, KeptAnswer
@@ -103,6 +104,41 @@ async def find_key(db: Database, plain: str, hash_key: str) -> ApiKey:
     return key
 
 
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """Requests a minute; an organization's are shared by all of its keys."""
+
+    per_key: int
+    per_organization: int
+
+
+async def within_limits(request: Request, key: ApiKey) -> None:
+    """
+    Count one request of this key and of its organization.
+
+    Raises:
+        TooManyRequests: One of them had its share of the last minute; `Retry-After` says when.
+    """
+    limits: RequestLimits = request.app.state.request_limits
+    rates: RequestRates = request.app.state.request_rates
+    seconds = await rates.count(
+        [
+            Allowance(f"key:{key.id}", limits.per_key),
+            Allowance(f"organization:{key.organization_id}", limits.per_organization),
+        ]
+    )
+    if seconds > 0:
+        raise TooManyRequests(
+            f"More than {limits.per_key} requests of this key, or"
+            f" {limits.per_organization} of its organization, came within a minute.",
+            fixes=[
+                f"Wait {seconds} s, as Retry-After says.",
+                "Send many records in one request: …/batch takes up to 50 000.",
+            ],
+            headers={"Retry-After": str(seconds)},
+        )
+
+
 def _unauthorized() -> Unauthorized:
     return Unauthorized(
         "The API key is missing, unknown, expired or revoked.",
@@ -134,6 +170,7 @@ def requires(scope: Scope) -> Callable[..., Awaitable[Tenant]]:
         key = await find_key(
             request.app.state.db, credentials.credentials, request.app.state.hash_key
         )
+        await within_limits(request, key)
         if not GRANTS[scope] & set(key.scopes):
             raise Forbidden(
                 f"This needs a key with the scope {scope.value!r}.",

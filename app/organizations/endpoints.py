@@ -1,5 +1,6 @@
 """HTTP: organizations and API keys, for the operator only."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from app.organizations.schemas import (
     NewApiKeyOut,
     OrganizationIn,
     OrganizationOut,
+    RotationIn,
 )
 
 router = APIRouter(
@@ -123,6 +125,39 @@ async def list_api_keys(
     """The organization's keys without their secrets, newest first; revoked ones too."""
     rows = await service.list_keys(db, organization_id, before=before_id(cursor), limit=limit + 1)
     return page_by_id(rows, limit, ApiKeyOut.model_validate)
+
+
+@router.post(
+    "/{organization_id}/api-keys/{key_id}/rotate",
+    status_code=201,
+    operation_id="rotate_api_key",
+    summary="Replace an API key",
+    responses=refusals(404, 409)
+    | example(KEY | {"key": "lw_3f9ab27c01de_…43 characters…"}, status=201),
+)
+async def rotate_api_key(
+    db: Operator,
+    request: Request,
+    organization_id: UUID,
+    key_id: UUID,
+    wanted: Annotated[
+        RotationIn,
+        Body(openapi_examples={"within_a_day": {"value": {"overlap_hours": 24}}}),
+    ],
+) -> NewApiKeyOut:
+    """
+    Make a key that follows this one, with its name and scopes. The answer shows it once.
+
+    Both work for `overlap_hours`; then the old one is refused.
+    """
+    key, plain = await service.rotate_key(
+        db,
+        organization_id,
+        key_id,
+        overlap=timedelta(hours=wanted.overlap_hours),
+        hash_key=request.app.state.hash_key,
+    )
+    return NewApiKeyOut(**ApiKeyOut.model_validate(key).model_dump(), key=plain)
 
 
 @router.delete(

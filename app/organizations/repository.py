@@ -40,6 +40,13 @@ async def list_keys(session: AsyncSession, *, before: UUID | None, limit: int) -
     return list(await session.scalars(query))
 
 
+async def find_own_key(session: AsyncSession, key_id: UUID) -> ApiKey | None:
+    """Return a key of the organization in context, locked until the commit."""
+    query = select(ApiKey).where(ApiKey.id == key_id).with_for_update()
+    found: ApiKey | None = await session.scalar(query)
+    return found
+
+
 async def revoke_key(session: AsyncSession, key_id: UUID) -> bool:
     """Mark the key revoked, keeping the first time; tell whether it exists."""
     change = (

@@ -39,6 +39,17 @@ class ApiKeyIn(Strict):
     expires_at: Instant | None = Field(default=None, description="Never, if left out")
 
 
+class RotationIn(Strict):
+    """How a key is followed by another one."""
+
+    overlap_hours: int = Field(
+        default=24,
+        ge=0,
+        le=168,
+        description="How long the old key works beside the new one; 0 ends it at once",
+    )
+
+
 class ApiKeyOut(BaseModel):
     """A key as it is kept: without its secret."""
 
