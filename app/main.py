@@ -23,6 +23,7 @@ from app.mappings import endpoints as mappings
 from app.mappings import word_endpoints as word_mappings
 from app.openapi import install_openapi, operation_id
 from app.organizations import endpoints as organizations
+from app.reconciliation import endpoints as reconciliation
 from app.schema import heads
 
 VERSION = "0.1.0"
@@ -40,6 +41,7 @@ def routers() -> list[APIRouter]:
         word_mappings.router,
         imports.router,
         jobs.router,
+        reconciliation.router,
         browser.router,
         console.router,
         pages.router,
@@ -59,6 +61,8 @@ def create_app(collaborators: Collaborators) -> FastAPI:
         version=VERSION,
         lifespan=lifespan,
         generate_unique_id_function=operation_id,
+        # Such a redirect would repeat whatever host the request named.
+        redirect_slashes=False,
     )
     collaborators.attach(app.state)
     install_problem_handlers(app)

@@ -1,0 +1,76 @@
+"""Worked examples of the API's documentation."""
+
+from typing import Any
+
+_MONEY: dict[str, Any] = {"documents": 2, "total": "224.00", "tax": "24.00"}
+DIFFERENCE: dict[str, Any] = {
+    "kind": "invoice",
+    "billing_id": "inv_5001",
+    "number": "INV-5001",
+    "customer": "cus_1001",
+    "date": "2026-03-01",
+    "currency": "CAD",
+    "billed": "112.00",
+    "posted": "112.00",
+    "in_books": "111.99",
+    "difference": "-0.01",
+    "document": {"type": "Invoice", "id": "145", "number": "INV-5001", "url": None},
+    "code": "cents_differ",
+    "cause": "The totals differ by cents.",
+    "explanation": "The lines or taxes in the books come to slightly another total than was "
+    "billed. Billed 112.00, in the books 111.99 (-0.01).",
+    "fixes": ["Correct the amount in QuickBooks."],
+    "details": {"lines": {"only_billed": ["100.00"], "only_in_books": ["99.99"]}},
+}
+RECONCILIATION: dict[str, Any] = {
+    "integration_id": "0199a3c1-5b7e-7c11-8f0a-3d5be1a2c010",
+    "date_from": "2026-03-01",
+    "date_to": "2026-03-31",
+    "read_at": "2026-04-01T09:00:00Z",
+    "in_step": False,
+    "kinds": [
+        {
+            "kind": "invoice",
+            "currency": "CAD",
+            "billed": _MONEY,
+            "posted": _MONEY,
+            "in_books": {"documents": 2, "total": "223.99", "tax": "24.00"},
+            "difference": "-0.01",
+            "others": {"documents": 0, "total": "0.00", "tax": "0.00"},
+        }
+    ],
+    "taxes": [
+        {
+            "kind": "invoice",
+            "currency": "CAD",
+            "rate_id": "3",
+            "rate_name": "GST",
+            "percent": "5",
+            "billed": "10.00",
+            "in_books": "10.00",
+            "difference": "0.00",
+        }
+    ],
+    "customers": [
+        {
+            "customer": "cus_1001",
+            "currency": "CAD",
+            "documents": 1,
+            "billed": "112.00",
+            "in_books": "111.99",
+            "difference": "-0.01",
+        }
+    ],
+    "causes": [
+        {
+            "code": "cents_differ",
+            "cause": "The totals differ by cents.",
+            "documents": 1,
+            "difference": "-0.01",
+        }
+    ],
+    "differences": [DIFFERENCE],
+    "differences_total": 1,
+    "foreign_payments": 0,
+    "quickbooks_calls": {"read": 3},
+}

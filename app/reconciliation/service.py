@@ -1,0 +1,108 @@
+"""A reconciliation from beginning to end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounting.records import Kind, TaxRate
+from app.books import repository as books
+from app.exports.facts import load_facts
+from app.integrations.models import Integration
+from app.kit.db import Database
+from app.kit.errors import FieldProblem, Invalid
+from app.reconciliation.ground import BILLING_KINDS, Ground
+from app.reconciliation.opening import BooksOpener, NoAccess, readable
+from app.reconciliation.report import Difference, Report
+from app.reconciliation.walk import Walk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be reconciled; both days are included."""
+
+    organization_id: UUID
+    integration_id: UUID
+    company_id: UUID
+    first_day: date
+    last_day: date
+    kinds: tuple[Kind, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """The figures, the names of the rates in them, and the calls they cost."""
+
+    report: Report
+    rates: dict[str, TaxRate]
+    calls: dict[str, int]
+
+
+def asked_for(integration: Integration, first_day: date, last_day: date, kind: str | None) -> Asked:
+    """
+    Return a request that can be carried out.
+
+    Raises:
+        Invalid: The range is reversed.
+        NoAccess: There is no company.
+    """
+    if first_day > last_day:
+        raise Invalid(
+            f"The range is reversed: {first_day} is after {last_day}.",
+            code="reversed_range",
+            errors=[FieldProblem("query:date_from", "must not be after date_to")],
+            fixes=["Swap date_from and date_to."],
+        )
+    if integration.company_id is None:
+        raise NoAccess(
+            "This integration has not been connected to a company yet.",
+            fixes=["Connect the company first."],
+        )
+    return Asked(
+        organization_id=integration.organization_id,
+        integration_id=integration.id,
+        company_id=integration.company_id,
+        first_day=first_day,
+        last_day=last_day,
+        kinds=(Kind(kind),) if kind else tuple(BILLING_KINDS),
+    )
+
+
+async def reconcile(
+    db: Database, opener: BooksOpener, asked: Asked, keep: Callable[[Difference], None]
+) -> Reconciled:
+    """
+    Compare billing with the books, reading each document of the range once.
+
+    *keep* is given every differing document. Links whose documents were edited, voided or deleted
+    are marked; no document is touched. No transaction is open while the books are read.
+
+    Raises:
+        NoAccess: The company cannot be opened.
+        BooksAway: The books cannot be read right now.
+    """
+    async with readable():
+        opened = await opener.open(asked.organization_id, asked.company_id)
+        async with db.transaction(asked.organization_id) as session:
+            facts = await load_facts(
+                session, asked.integration_id, asked.company_id, opened.profile
+            )
+            rates = await _rates(session, asked.company_id)
+        report = Report()
+        ground = Ground(
+            db=db,
+            organization_id=asked.organization_id,
+            provider=opened.provider,
+            facts=facts,
+            first_day=asked.first_day,
+            last_day=asked.last_day,
+        )
+        async for difference in Walk(ground, report).differences(asked.kinds):
+            keep(difference)
+    return Reconciled(report=report, rates=rates, calls=dict(opened.calls))
+
+
+async def _rates(session: AsyncSession, company_id: UUID) -> dict[str, TaxRate]:
+    return {rate.external_id: rate for rate in await books.tax_rates(session, company_id)}
