@@ -31,6 +31,7 @@ from app.organizations.access import RequestLimits
 from app.providers.quickbooks.links import document_url
 from app.providers.quickbooks.oauth import QuickBooksAuthorization
 from app.providers.quickbooks.provider import quickbooks_factory
+from app.reconciliation.opening import BooksOpener
 from app.settings import Settings
 
 QUICKBOOKS = "quickbooks_online"
@@ -69,6 +70,14 @@ class Collaborators:
         state.works = {"import": ImportWork(), "export": ExportWork()}
         state.on_integration_removed = self.integration_removed
         state.integration_has_postings = has_postings
+        state.books_opener = BooksOpener(
+            db=self.db,
+            keyring=self.keyring,
+            authorizations=self.authorizations,
+            provider_factories=self.provider_factories,
+            gates=self.gates,
+            waits=self.waits,
+        )
 
     async def integration_removed(self, session: AsyncSession, integration: Integration) -> None:
         """End what hangs on an integration, in the transaction that removes it."""
