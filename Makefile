@@ -79,6 +79,10 @@ measure: dev  ## Measure install size, time to first result and memory, into REA
 bench: dev  ## Run the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+.PHONY: bench-export
+bench-export: dev  ## Measure exporting within QuickBooks' limits
+	@$(BIN)/python -m benchmarks.export $(ARGS)
+
 .PHONY: lock
 lock:  ## Resolve constraints.txt anew (needs uv)
 	@uv pip compile --quiet --universal --all-extras --no-annotate --no-header \
