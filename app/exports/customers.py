@@ -8,7 +8,7 @@ from app.billing import schemas as billing
 from app.books import repository as books
 from app.exports.decisions import Decision, Send, Settle, linked, refused, unchanged
 from app.exports.drafts import MAX_DISPLAY_NAME, book_name, customer_draft, too_long
-from app.exports.facts import ExportFacts
+from app.exports.facts import ExportFacts, find_billing_row
 from app.exports.writes import Composer
 from app.jobs.models import Record
 from app.ledger.links import AlreadyLinked, link_existing, link_to_document, stands_as
@@ -26,11 +26,7 @@ class CustomerDecider:
     async def __call__(
         self, session: AsyncSession, facts: ExportFacts, link: Link, record: Record
     ) -> Decision:
-        row = (
-            await billing_rows.load(
-                session, facts.integration.id, Kind.CUSTOMER.value, [record.billing_id]
-            )
-        ).get(record.billing_id)
+        row = await find_billing_row(session, facts, record)
         if row is None:
             return refused(
                 "unknown_customer",

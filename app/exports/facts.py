@@ -1,6 +1,6 @@
 """What an export knows while it works: settings, mappings, and where each item goes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,18 +12,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounting.records import BooksDocument, CompanyProfile, Kind, TaxModel
 from app.billing import repository as billing_rows
 from app.billing import schemas as billing
+from app.billing.models import BillingRecord
 from app.books import repository as books
 from app.connections.models import Company
 from app.exports.tax import PriceCodes, RateTarget, TaxTarget
 from app.integrations.models import Integration
 from app.integrations.schemas import IntegrationSettings
 from app.integrations.service import settings_of
-from app.ledger.links import BookKeeper, find_link
+from app.jobs.models import Record
+from app.ledger.links import BookKeeper, find_link, links_of
 from app.ledger.models import Link
 from app.ledger.states import LinkState
 from app.mappings import service as mappings
 from app.mappings.repository import MappingKind
 
+# Billing keeps credit memos under its own word.
+STORED = {Kind.CREDIT_MEMO.value: "credit_note"}
 SELLABLE = {"Service", "NonInventory", "Inventory"}
 
 
@@ -42,6 +46,14 @@ class ItemPlace:
     item_id: str
     name: str | None
     source: str
+
+
+@dataclass(slots=True)
+class Ahead:
+    """What the records of one batch need, read for all of them within its transaction."""
+
+    rows: dict[tuple[str, str], BillingRecord] = field(default_factory=dict)
+    links: dict[tuple[str, str], Link | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +78,7 @@ class ExportFacts:
     # What was read in the books for the record in hand, and payments to be planned on what is open.
     found: dict[tuple[Kind, str], BooksDocument | None] = field(default_factory=dict)
     recheck_open: set[str] = field(default_factory=set)
+    ahead: Ahead = field(default_factory=Ahead)
 
     @property
     def company_id(self) -> UUID:
@@ -85,6 +98,7 @@ class ExportFacts:
     def forget_documents(self) -> None:
         """Begin with the next record: what was read for the last one is old."""
         self.found.clear()
+        self.ahead = Ahead()
 
     @property
     def taxed_by_code(self) -> bool:
@@ -165,6 +179,55 @@ async def load_facts(
         methods=await mappings.payment_methods(session, company_id),
         affected=affected or {},
     )
+
+
+# ------------------------------------------------------------------------- records and their links
+
+
+async def look_ahead(session: AsyncSession, facts: ExportFacts, records: Sequence[Record]) -> None:
+    """Read what records of one kind will ask for: their rows, customers, and settled invoices."""
+    kind = records[0].kind
+    rows = await billing_rows.load(
+        session, facts.integration.id, STORED.get(kind, kind), [each.billing_id for each in records]
+    )
+    facts.ahead.rows = {(kind, billing_id): row for billing_id, row in rows.items()}
+    wanted = {Kind.CUSTOMER.value: {row.customer_billing_id or "" for row in rows.values()}}
+    if kind == Kind.PAYMENT.value:
+        parts = [part for row in rows.values() for part in row.body.get("allocations") or ()]
+        wanted[Kind.INVOICE.value] = {part["invoice"] for part in parts}
+    for name, ids in wanted.items():
+        links = await links_of(session, facts.company_id, name, sorted(ids))
+        facts.ahead.links |= {(name, billing_id): links.get(billing_id) for billing_id in ids}
+
+
+async def find_billing_row(
+    session: AsyncSession, facts: ExportFacts, record: Record
+) -> BillingRecord | None:
+    """Return the billing record behind a job's record, if it was ever pushed."""
+    if (row := facts.ahead.rows.get((record.kind, record.billing_id))) is not None:
+        return row
+    kind = STORED.get(record.kind, record.kind)
+    rows = await billing_rows.load(session, facts.integration.id, kind, [record.billing_id])
+    return rows.get(record.billing_id)
+
+
+async def billing_row(session: AsyncSession, facts: ExportFacts, record: Record) -> BillingRecord:
+    """Return the billing record behind a job's record; documents are never removed."""
+    row = await find_billing_row(session, facts, record)
+    if row is None:
+        raise LookupError(f"{record.kind} has no billing record")
+    return row
+
+
+async def links_needed(
+    session: AsyncSession, facts: ExportFacts, kind: Kind, billing_ids: Sequence[str]
+) -> dict[str, Link]:
+    """Return the links that a record refers to, as far as there are any."""
+    known = facts.ahead.links
+    if all((kind.value, billing_id) in known for billing_id in billing_ids):
+        pairs = {billing_id: known[kind.value, billing_id] for billing_id in billing_ids}
+        return {billing_id: link for billing_id, link in pairs.items() if link is not None}
+    return await links_of(session, facts.company_id, kind.value, list(billing_ids))
 
 
 # ------------------------------------------------------------------------------------------ items

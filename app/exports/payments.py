@@ -11,7 +11,7 @@ from app.billing import repository as billing_rows
 from app.billing import schemas as billing
 from app.exports.decisions import Decision, Settle, blocked, money, refused, skipped, unchanged
 from app.exports.drafts import payment_draft
-from app.exports.facts import ExportFacts
+from app.exports.facts import ExportFacts, billing_row
 from app.exports.sales import Refusal, customer_of, live_invoices, open_day
 from app.exports.writes import Composer
 from app.jobs.models import Record
@@ -33,10 +33,7 @@ class PaymentDecider:
     async def __call__(
         self, session: AsyncSession, facts: ExportFacts, link: Link, record: Record
     ) -> Decision:
-        rows = await billing_rows.load(
-            session, facts.integration.id, Kind.PAYMENT.value, [record.billing_id]
-        )
-        row = rows[record.billing_id]
+        row = await billing_row(session, facts, record)
         payment = billing_rows.parse(row)
         assert isinstance(payment, billing.Payment)  # noqa: S101 - its kind
         if (settled := by_state(link, row.content_hash)) is not None:

@@ -5,39 +5,36 @@ Whatever a former worker, job or edit left on the link is taken up first: a link
 posting at most, so overlapping jobs meet here and never write twice.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.errors import (
     AccessExpired,
-    CompanyUnavailable,
     OutcomeUnknown,
     PeriodClosed,
     ProviderError,
     ReconnectRequired,
     RecordRejected,
-    RetryLater,
 )
-from app.accounting.records import Kind, Verb
+from app.accounting.records import Kind
 from app.exports.decisions import Decision, Send, Settle, adopted, refused
 from app.exports.facts import ExportFacts, NeedsDocument
 from app.jobs.models import Record
-from app.jobs.records import Outcome, attach_posting, set_outcome
+from app.jobs.records import Outcome, attach_posting, follow_posting, pass_on, set_outcome
 from app.jobs.work import WorkContext
-from app.kit.clock import monotonic
 from app.kit.db import CommitLost
-from app.ledger.batches import carry_out_batch
 from app.ledger.catchup import claim_stray
 from app.ledger.desk import begin_sending, carry_out
 from app.ledger.links import AS_FOUND, link_to_document, lock_link, remember
 from app.ledger.models import Link, Posting
 from app.ledger.outcomes import DOCUMENT_TYPES, drift_outcome
-from app.ledger.postings import body_hash, draft, last_posting, move, open_posting
-from app.ledger.settle import Intent, Settled, in_certain_transaction, settle_posted
-from app.ledger.states import STANDING, LinkState, PostingState
+from app.ledger.postings import Past, body_hash, draft, last_posting, move, open_posting
+from app.ledger.settle import Intent, Settled, settle_posted
+from app.ledger.states import STANDING, LinkState, Parked, PostingState
 
 Decide = Callable[[AsyncSession, ExportFacts, Link, Record], Awaitable[Send | Settle]]
 
@@ -57,6 +54,8 @@ class Lane:
     facts: ExportFacts
     decisions: Mapping[tuple[str, str], Mapping[str, Any]]
     ready: bool = False
+    # A batch is admitted, and none has gone out since.
+    batch_ready: bool = False
     writing: bool = False
     # A write that was open before is not what billing says now: it is followed by another look.
     took_up: bool = False
@@ -66,68 +65,6 @@ class Lane:
 
 class NeedsSlot(Exception):
     """A write is due and no call is admitted yet; the transaction is left without a trace."""
-
-
-BATCH_SIZE = 30
-# From so many waiting records on, a step is a backlog and goes in batches.
-BACKLOG = 30
-
-
-async def process_batch(lane: Lane, records: Sequence[Record], decide: Decide) -> list[Record]:
-    """
-    Bring records of different customers one step on, their creates together in one call.
-
-    Return those that have to go alone: edits, what was open already, and what was not sent.
-
-    Raises:
-        ProviderError: Something outside the records stops the whole company.
-    """
-    lane.facts.forget_documents()
-    await lane.context.provider.ready(batch=True)
-    intents: list[Intent] = []
-    carried: list[Record] = []
-    alone: list[Record] = []
-
-    async def intend(session: AsyncSession) -> None:
-        for listed in (intents, carried, alone):
-            listed.clear()
-        for record in records:
-            try:
-                async with session.begin_nested():
-                    intent = await _decide(session, lane, record, decide, batched=True)
-            except (NeedsSlot, NeedsDocument):
-                alone.append(record)
-                continue
-            if intent is not None:
-                intents.append(intent)
-                carried.append(record)
-        # The clock of "not older than 5 s" runs from the commit that comes now.
-        intents[:] = [replace(intent, began_at=monotonic()) for intent in intents]
-
-    await in_certain_transaction(lane.context, intend)
-    if not intents:
-        return alone
-    settled = await carry_out_batch(lane.context, intents)
-    alone += [
-        record
-        for record, each in zip(carried, settled, strict=True)
-        if each.state in WAITING or _settled_by_others(lane.facts, record, each)
-    ]
-    _after_batch(lane, settled)
-    return alone
-
-
-def _after_batch(lane: Lane, settled: Sequence[Settled]) -> None:
-    """Stop the company where a batch met a cause outside its records."""
-    for each in settled:
-        if isinstance(each.error, RetryLater | ReconnectRequired | CompanyUnavailable):
-            raise each.error
-    if any(each.state is not PostingState.UNKNOWN for each in settled):
-        lane.doubts = 0
-        return
-    lane.doubts += 1
-    if lane.doubts >= MAX_DOUBTS:
-        raise settled[0].error or OutcomeUnknown()
 
 
 async def process(lane: Lane, record: Record, decide: Decide) -> None:
@@ -150,7 +87,7 @@ async def process(lane: Lane, record: Record, decide: Decide) -> None:
             return
         lane.ready = False
         settled = await carry_out(lane.context, intent)
-        if not retried and (settled.again or _settled_by_others(lane.facts, record, settled)):
+        if not retried and (settled.again or settled_by_others(lane.facts, record, settled)):
             retried = True
             continue
         if await _through(lane, settled) and not _look_again(lane, settled):
@@ -162,7 +99,7 @@ def _look_again(lane: Lane, settled: Settled) -> bool:
     return lane.took_up and settled.state is PostingState.POSTED
 
 
-def _settled_by_others(facts: ExportFacts, record: Record, settled: Settled) -> bool:
+def settled_by_others(facts: ExportFacts, record: Record, settled: Settled) -> bool:
     """
     Tell whether a payment was refused because QuickBooks settled its invoices by itself.
 
@@ -229,8 +166,6 @@ async def _decide(
     lane: Lane,
     record: Record,
     decide: Decide,
-    *,
-    batched: bool = False,
 ) -> Intent | None:
     link = await lock_link(session, lane.facts.keeper, record.kind, record.billing_id)
     chosen = lane.decisions.get((record.kind, record.billing_id), {})
@@ -240,30 +175,56 @@ async def _decide(
         outcome = await _adopt(session, lane, record, link, posting, external_id, actor)
         if outcome.action == "linked":
             # From now on the document has what billing says now; later edits go out.
-            await _decision(session, lane, record, link, decide)
+            await decision_on(session, lane, record, link, decide)
         await set_outcome(session, record.id, outcome)
         return None
     if chosen.get("decision"):
         posting = await _apply_decision(session, lane, link, posting, chosen)
-    if posting is not None:
-        if batched:
-            raise NeedsSlot
+    given_up = await _give_up_closed(session, lane, posting)
+    if posting is not None and given_up is None:
         return await _take_up(session, lane, record, posting)
     await _meet_stray(session, lane, record, link)
     if record.force and link.state == LinkState.DRIFTED.value:
         _look_at_drift(lane, link)
-    decision = await _decision(session, lane, record, link, decide)
+    decision = await decision_on(session, lane, record, link, decide)
     if isinstance(decision, Settle):
         if not (lane.took_up and decision.outcome.state == "unchanged"):
             await set_outcome(session, record.id, decision.outcome)
+        if given_up is not None:
+            await follow_posting(session, given_up, decision.outcome)
         return None
     lane.took_up = False
-    if batched and decision.write.verb is not Verb.CREATE:
-        raise NeedsSlot
-    return await _send(session, lane, record, link, decision, batched=batched)
+    intent = await _send(session, lane, record, link, decision)
+    if given_up is not None and intent is not None:
+        await pass_on(session, given_up, intent.posting_id)
+    return intent
 
 
-async def _decision(
+async def _give_up_closed(
+    session: AsyncSession, lane: Lane, posting: Posting | None
+) -> UUID | None:
+    """
+    Give up a write that closed books refused, so that it is decided and written anew.
+
+    It was refused for certain, and QuickBooks may repeat a refusal under the same request id.
+    """
+    if posting is None or posting.state != PostingState.PARKED.value:
+        return None
+    if posting.reason != Parked.CLOSED_BOOKS.value:
+        return None
+    for state in (PostingState.PENDING, PostingState.CANCELLED):
+        await move(
+            session,
+            posting,
+            state,
+            cause="written_anew",
+            actor=lane.context.worker,
+            fence=lane.context.fence,
+        )
+    return posting.id
+
+
+async def decision_on(
     session: AsyncSession, lane: Lane, record: Record, link: Link, decide: Decide
 ) -> Decision:
     """Decide; what cannot be written down as the books take it is refused before any call."""
@@ -308,14 +269,12 @@ async def _send(
     record: Record,
     link: Link,
     decision: Send,
-    *,
-    batched: bool,
 ) -> Intent | None:
     last = await last_posting(session, link.id)
-    if last is not None and not record.force and _refused_before(last, decision):
+    if last is not None and not record.force and refused_before(last, decision):
         await attach_posting(session, record.id, last.id, state=last.state)
         return None
-    if not (lane.ready or batched):
+    if not lane.ready:
         raise NeedsSlot
     posting = await draft(
         session,
@@ -330,12 +289,10 @@ async def _send(
         actor=lane.context.worker,
     )
     await attach_posting(session, record.id, posting.id, state=posting.state)
-    return await begin_sending(
-        session, lane.context, posting, lane="batch" if batched else "single"
-    )
+    return await begin_sending(session, lane.context, posting)
 
 
-def _refused_before(last: Posting, decision: Send) -> bool:
+def refused_before(last: Posting | Past, decision: Send) -> bool:
     """Tell whether exactly this was refused already; only a change makes it worth a call."""
     return (
         last.state == PostingState.REJECTED.value

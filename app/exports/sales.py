@@ -17,12 +17,12 @@ from app.billing.arithmetic import DocumentSums, UnreadableDocument, read_docume
 from app.billing.models import BillingRecord
 from app.exports.decisions import Decision, Settle, blocked, money, refused, skipped, unchanged
 from app.exports.drafts import MAX_NUMBER, SalesHeader, sales_draft, too_long
-from app.exports.facts import ExportFacts, find_item, reason_item
+from app.exports.facts import ExportFacts, billing_row, find_item, links_needed, reason_item
 from app.exports.tax import TaxLayout, UnmappedTaxes, lay_out, untaxed_layout
 from app.exports.writes import Composer
 from app.jobs.models import Record
 from app.kit.money import ZERO
-from app.ledger.links import find_link, links_of, stands_as
+from app.ledger.links import find_link, stands_as
 from app.ledger.models import Link
 from app.ledger.outcomes import drifted_outcome, missing_outcome
 from app.ledger.states import STANDING, LinkState
@@ -58,7 +58,7 @@ class SalesDecider:
     async def __call__(
         self, session: AsyncSession, facts: ExportFacts, link: Link, record: Record
     ) -> Decision:
-        row = await _billing_row(session, facts, record)
+        row = await billing_row(session, facts, record)
         document = billing_rows.parse(row)
         assert isinstance(document, billing.Invoice | billing.CreditNote)  # noqa: S101 - its kind
         content = content_of(row)
@@ -178,12 +178,6 @@ class SalesDecider:
 # ------------------------------------------------------------------------ what the record says
 
 
-async def _billing_row(session: AsyncSession, facts: ExportFacts, record: Record) -> BillingRecord:
-    kind = "credit_note" if record.kind == Kind.CREDIT_MEMO.value else record.kind
-    rows = await billing_rows.load(session, facts.integration.id, kind, [record.billing_id])
-    return rows[record.billing_id]
-
-
 def content_of(row: BillingRecord) -> str:
     """
     Return the hash of what the document itself shows.
@@ -270,7 +264,8 @@ async def customer_of(session: AsyncSession, facts: ExportFacts, billing_id: str
     Raises:
         Refusal: It is not in the books; the record is blocked by it.
     """
-    link = await find_link(session, facts.company_id, Kind.CUSTOMER.value, billing_id)
+    links = await links_needed(session, facts, Kind.CUSTOMER, [billing_id])
+    link = links.get(billing_id)
     if link is None or link.state not in STANDING or not link.external_id:
         raise Refusal(
             blocked(
@@ -506,7 +501,7 @@ async def live_invoices(
     session: AsyncSession, facts: ExportFacts, billing_ids: list[str]
 ) -> dict[str, str]:
     """Return the ids in the books of those invoices that stand there."""
-    links = await links_of(session, facts.company_id, Kind.INVOICE.value, billing_ids)
+    links = await links_needed(session, facts, Kind.INVOICE, billing_ids)
     return {
         billing_id: link.external_id
         for billing_id, link in links.items()

@@ -11,12 +11,13 @@ from app.accounting.records import Kind, Verb
 from app.billing import repository as billing_rows
 from app.billing.models import BillingRecord
 from app.connections.models import Company
+from app.exports.batches import BACKLOG, BATCH_SIZE, pass_over_unchanged, process_batch
 from app.exports.customers import CustomerDecider
 from app.exports.facts import load_facts
 from app.exports.items import ItemDecider
 from app.exports.payments import ApplicationDecider, PaymentDecider
 from app.exports.plan import PLAN, make_plan, save_plan, steps_for
-from app.exports.process import BACKLOG, BATCH_SIZE, Decide, Lane, process, process_batch
+from app.exports.process import Decide, Lane, process
 from app.exports.sales import RemovalDecider, SalesDecider
 from app.exports.tax import PriceCodes
 from app.exports.writes import Composer
@@ -30,6 +31,8 @@ from app.ledger.links import BookKeeper
 PAGE = 300
 # Documents that go in batches when there is a backlog; names and edits go alone.
 BATCHED = ("invoices", "credit_memos", "payments")
+# Names that documents need; nearly all stand in the books already.
+NAMED = ("customers", "items")
 # A record that still is one of these when its turn comes has something to be done.
 TO_DO = ("waiting", "pending", "parked")
 
@@ -84,9 +87,7 @@ class ExportWork:
         decide = deciders(Composer(context.provider))[step.name]
         position = int(step.cursor.get("position", -1))
         while records := await _next_records(context, step.id, position):
-            backlog = len(records) >= self._backlog and step.name in BATCHED
-            groups = in_batches(records) if backlog else [[record] for record in records]
-            for group in groups:
+            for group in await self._groups(lane, step, records, decide):
                 if context.give_way():
                     return False
                 await _work_off_group(lane, group, decide)
@@ -94,6 +95,16 @@ class ExportWork:
             async with context.transaction() as session:
                 await save_cursor(session, step.id, cursor={"position": position})
         return True
+
+    async def _groups(
+        self, lane: Lane, step: StepView, records: Sequence[Record], decide: Decide
+    ) -> list[list[Record]]:
+        """Cut a page of records into what is worked off together, or alone."""
+        if len(records) >= self._backlog and step.name in BATCHED:
+            return in_batches(records)
+        if len(records) > 1 and step.name in NAMED:
+            records = await pass_over_unchanged(lane, records, decide)
+        return [[record] for record in records]
 
 
 async def _work_off_group(lane: Lane, group: Sequence[Record], decide: Decide) -> None:

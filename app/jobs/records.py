@@ -1,11 +1,12 @@
 """Records follow their posting: what became of a write is shown in every job that waits for it."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.jobs.counting import SUCCEEDED, WITH_FINDINGS, counts_of, end_status
@@ -55,6 +56,36 @@ class Outcome:
         return values
 
 
+def _bound(values: Iterable[Mapping[str, Any]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
+    """Sort rows by the columns they set; each sort is one statement for all its rows."""
+    sorts: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in values:
+        named = {f"v_{name}": value for name, value in row.items()}
+        sorts.setdefault(tuple(sorted(row)), []).append(named)
+    return sorts
+
+
+async def _set_each(
+    session: AsyncSession, column: str, values: Mapping[UUID, Mapping[str, Any]]
+) -> None:
+    """Update records, found by *column*, each with its own values, in few statements."""
+    table = Record.__table__
+    rows = [{column: key, **row} for key, row in values.items()]
+    connection = await session.connection()
+    for names, bound in _bound(rows).items():
+        statement = (
+            update(Record)
+            .where(table.c[column] == bindparam(f"v_{column}"))
+            .values({name: bindparam(f"v_{name}") for name in names if name != column})
+        )
+        await connection.execute(statement, bound)
+
+
+async def set_outcomes(session: AsyncSession, outcomes: Mapping[UUID, Outcome]) -> None:
+    """Show each record its own outcome."""
+    await _set_each(session, "id", {id_: each.columns() for id_, each in outcomes.items()})
+
+
 async def set_outcome(session: AsyncSession, record_id: UUID, outcome: Outcome) -> None:
     await session.execute(update(Record).where(Record.id == record_id).values(**outcome.columns()))
 
@@ -91,6 +122,26 @@ async def attach_posting(
     await session.execute(update(Record).where(Record.id == record_id).values(**values))
 
 
+async def attach_new(session: AsyncSession, postings: Mapping[UUID, UUID], *, state: str) -> None:
+    """From now on each record shows its posting, which no record had before."""
+    values = {record: {"posting_id": id_, "state": state} for record, id_ in postings.items()}
+    await _set_each(session, "id", values)
+
+
+async def follow_postings(session: AsyncSession, outcomes: Mapping[UUID, Outcome]) -> None:
+    """Do for many postings what `follow_posting` does for one."""
+    values = {posting_id: each.columns() for posting_id, each in outcomes.items()}
+    await _set_each(session, "posting_id", values)
+    ended = (
+        select(Job.id)
+        .join(Record, Record.job_id == Job.id)
+        .where(Record.posting_id.in_(outcomes), Job.finished_at.is_not(None))
+        .distinct()
+    )
+    for job_id in (await session.scalars(ended)).all():
+        await recount(session, job_id)
+
+
 async def follow_posting(session: AsyncSession, posting_id: UUID, outcome: Outcome) -> None:
     """
     Show a posting's new state on every record that has it.
@@ -107,6 +158,13 @@ async def follow_posting(session: AsyncSession, posting_id: UUID, outcome: Outco
         ended = select(Job.id).where(Job.id.in_(ids), Job.finished_at.is_not(None))
         for job_id in (await session.scalars(ended)).all():
             await recount(session, job_id)
+
+
+async def pass_on(session: AsyncSession, posting_id: UUID, successor_id: UUID) -> None:
+    """Let the records of a posting that was given up follow the one that takes its place."""
+    await session.execute(
+        update(Record).where(Record.posting_id == posting_id).values(posting_id=successor_id)
+    )
 
 
 async def recount(session: AsyncSession, job_id: UUID) -> None:

@@ -16,6 +16,7 @@ from app.jobs.work import WorkContext
 from app.kit.clock import monotonic
 from app.ledger.desk import is_refusal, permission, settle_outcome, settle_within, shielded, since
 from app.ledger.settle import Intent, Settled, in_certain_transaction
+from app.ledger.together import settle_together
 
 Outcome = Answer | ProviderError
 
@@ -65,8 +66,15 @@ async def _settle(
     settled: dict[int, Settled] = {}
 
     async def settle(session: AsyncSession) -> None:
+        answered = {
+            number: (intent, outcome)
+            for number, (intent, outcome) in enumerate(zip(intents, outcomes, strict=True))
+            if isinstance(outcome, Answer)
+        }
+        settled.clear()
+        settled.update(await settle_together(session, context, answered, milliseconds))
         for number, (intent, outcome) in enumerate(zip(intents, outcomes, strict=True)):
-            if not is_refusal(outcome):
+            if number not in settled and not is_refusal(outcome):
                 settled[number] = await settle_within(
                     session, context, intent, outcome, milliseconds
                 )

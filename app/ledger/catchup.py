@@ -6,7 +6,7 @@ whole are read once per kind. A marked one that the ledger does not know is adop
 cannot place is kept as a stray, so that it is found before anything is written for it again.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -157,3 +157,19 @@ async def claim_stray(session: AsyncSession, link: Link) -> Stray | None:
         return None
     found[0].resolved_at = await database_now(session)
     return found[0]
+
+
+async def stray_markers(session: AsyncSession, links: Sequence[Link]) -> set[str]:
+    """Return which of the links' markers unplaced documents carry; `claim_stray` places them."""
+    new = [link for link in links if link.state == LinkState.ABSENT.value]
+    if not new:
+        return set()
+    rows = await session.scalars(
+        select(Stray.marker).where(
+            Stray.company_id == new[0].company_id,
+            Stray.marker.in_([link.marker for link in new]),
+            Stray.reason == "unknown_record",
+            Stray.resolved_at.is_(None),
+        )
+    )
+    return set(rows)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -108,19 +109,9 @@ async def link_to_document(
 
 async def lock_link(session: AsyncSession, keeper: BookKeeper, kind: str, billing_id: str) -> Link:
     """Return the record's link, made if it is new, and hold it for this transaction."""
-    identity = keeper.identity(kind, billing_id)
     await session.execute(
         insert(Link)
-        .values(
-            id=new_id(),
-            organization_id=keeper.organization_id,
-            company_id=keeper.company_id,
-            kind=kind,
-            billing_id=billing_id,
-            source_system=keeper.source_system,
-            marker=identity.marker,
-            state=LinkState.ABSENT.value,
-        )
+        .values(**_absent(keeper, kind, billing_id))
         .on_conflict_do_nothing(index_elements=["company_id", "kind", "billing_id"])
     )
     statement = (
@@ -134,6 +125,45 @@ async def lock_link(session: AsyncSession, keeper: BookKeeper, kind: str, billin
         .execution_options(populate_existing=True)
     )
     return (await session.scalars(statement)).one()
+
+
+async def lock_links(
+    session: AsyncSession, keeper: BookKeeper, kind: str, billing_ids: Sequence[str]
+) -> dict[str, Link]:
+    """Return the links of several records of a kind as `lock_link` does, always in one order."""
+    wanted = sorted(set(billing_ids))
+    statement = (
+        select(Link)
+        .where(Link.company_id == keeper.company_id, Link.kind == kind, Link.billing_id.in_(wanted))
+        .order_by(Link.billing_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found = {link.billing_id: link for link in await session.scalars(statement)}
+    missing = [billing_id for billing_id in wanted if billing_id not in found]
+    if missing:
+        rows = [_absent(keeper, kind, billing_id) for billing_id in missing]
+        await session.execute(
+            insert(Link).on_conflict_do_nothing(
+                index_elements=["company_id", "kind", "billing_id"]
+            ),
+            rows,
+        )
+        found = {link.billing_id: link for link in await session.scalars(statement)}
+    return found
+
+
+def _absent(keeper: BookKeeper, kind: str, billing_id: str) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "organization_id": keeper.organization_id,
+        "company_id": keeper.company_id,
+        "kind": kind,
+        "billing_id": billing_id,
+        "source_system": keeper.source_system,
+        "marker": keeper.identity(kind, billing_id).marker,
+        "state": LinkState.ABSENT.value,
+    }
 
 
 async def link_existing(

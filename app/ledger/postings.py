@@ -1,7 +1,7 @@
 """Postings: drafted once per intended write, moved along legal ways only, each move kept."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -71,9 +71,38 @@ async def draft(
             Posting.link_id == link.id, Posting.operation == operation
         )
     )
-    generation = 0 if last is None else last + 1
+    posting = new_posting(
+        keeper,
+        link,
+        write,
+        operation=operation,
+        generation=0 if last is None else last + 1,
+        content_hash=content_hash,
+        hints=hints,
+        currency=currency,
+        remark=remark,
+    )
+    session.add(posting)
+    await session.flush()
+    _note(session, posting, None, PostingState.PENDING, cause="drafted", actor=actor)
+    return posting
+
+
+def new_posting(
+    keeper: BookKeeper,
+    link: Link,
+    write: Write,
+    *,
+    operation: str,
+    generation: int,
+    content_hash: str,
+    hints: LookHints,
+    currency: str | None,
+    remark: Remark | None,
+) -> Posting:
+    """Return a posting that is written down nowhere yet, under its derived request id."""
     identity = keeper.identity(link.kind, link.billing_id)
-    posting = Posting(
+    return Posting(
         id=new_id(),
         organization_id=keeper.organization_id,
         company_id=keeper.company_id,
@@ -95,10 +124,37 @@ async def draft(
         looks=0,
         deaths=0,
     )
-    session.add(posting)
-    await session.flush()
-    _note(session, posting, None, PostingState.PENDING, cause="drafted", actor=actor)
-    return posting
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a decision needs to know of a posting that a link has already."""
+
+    id: UUID
+    state: str
+    operation: str
+    generation: int
+    body_hash: str
+
+
+async def pasts_of(session: AsyncSession, link_ids: Sequence[UUID]) -> dict[UUID, list[Past]]:
+    """Return the postings of several links, each link's in their order."""
+    found: dict[UUID, list[Past]] = {link_id: [] for link_id in link_ids}
+    rows = await session.execute(
+        select(
+            Posting.link_id,
+            Posting.id,
+            Posting.state,
+            Posting.operation,
+            Posting.generation,
+            Posting.body_hash,
+        )
+        .where(Posting.link_id.in_(link_ids))
+        .order_by(Posting.id)
+    )
+    for link_id, posting_id, state, operation, generation, hashed in rows:
+        found[link_id].append(Past(posting_id, state, operation, generation, hashed))
+    return found
 
 
 async def move(
@@ -138,19 +194,32 @@ def _note(
     fence: int | None = None,
     details: Json | None = None,
 ) -> None:
-    session.add(
-        PostingEvent(
-            id=new_id(),
-            organization_id=posting.organization_id,
-            posting_id=posting.id,
-            from_state=before.value if before else None,
-            to_state=after.value,
-            cause=cause,
-            actor=actor,
-            fence=fence,
-            details=details,
-        )
-    )
+    kept = event_row(posting, before, after, cause=cause, actor=actor, fence=fence, details=details)
+    session.add(PostingEvent(**kept))
+
+
+def event_row(
+    posting: Posting,
+    before: PostingState | None,
+    after: PostingState,
+    *,
+    cause: str,
+    actor: str,
+    fence: int | None = None,
+    details: Json | None = None,
+) -> dict[str, Any]:
+    """Return a move as it is kept."""
+    return {
+        "id": new_id(),
+        "organization_id": posting.organization_id,
+        "posting_id": posting.id,
+        "from_state": before.value if before else None,
+        "to_state": after.value,
+        "cause": cause,
+        "actor": actor,
+        "fence": fence,
+        "details": details,
+    }
 
 
 async def add_attempt(session: AsyncSession, posting: Posting, *, fence: int, lane: str) -> Attempt:
