@@ -18,9 +18,11 @@ from pydantic import (
 
 from app.kit.money import exponent
 
-# Control characters, and halves of surrogate pairs, which are no characters at all.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_UNPRINTABLE_IN_PROSE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# Halves of surrogate pairs, which are no characters at all, and what turns the reading direction
+# of all that follows: a name must not look like another one.
+_NEVER = "\ud800-\udfff\u202a-\u202e\u2066-\u2069"
+_UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{_NEVER}]")
+_UNPRINTABLE_IN_PROSE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_NEVER}]")
 _DECIMAL = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,12})?")
 MOST_DIGITS = 13
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -31,7 +33,9 @@ def _one_line(value: str) -> str:
     if value.isascii() and value.isprintable():
         return value
     if _UNPRINTABLE.search(value):
-        raise ValueError("Control characters (NUL, line breaks, …) are not accepted here.")
+        raise ValueError(
+            "Control characters (NUL, line breaks, changes of direction) are not accepted here."
+        )
     return value
 
 
@@ -86,6 +90,13 @@ def _instant(value: Any) -> Any:
     raise ValueError("This is not a time in RFC 3339, like 2026-03-01T12:00:00Z.")
 
 
+def _sensible_instant(value: datetime) -> datetime:
+    """At the ends of the calendar a time has no counterpart in UTC, or none in the database."""
+    if not 1900 <= value.year <= 2999:  # noqa: PLR2004 - beyond these it is a typing error
+        raise ValueError("The year must lie between 1900 and 2999.")
+    return value
+
+
 def _currency(value: str) -> str:
     try:
         exponent(value)
@@ -136,4 +147,4 @@ CurrencyCode = Annotated[
     AfterValidator(_currency),
 ]
 Day = Annotated[date, BeforeValidator(_day), AfterValidator(_sensible_day)]
-Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_sensible_instant)]
