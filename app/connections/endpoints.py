@@ -89,6 +89,7 @@ async def connect(
     `message`; ask for the connection then, and do not trust the address alone.
     """
     state = request.app.state
+    request.state.work.secret = True  # Whoever has the page's address can open it.
     return await service.begin(
         who.session,
         integration_id,

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.connections.models import Connection
 from app.kit.db import Database
 from app.kit.secrets import Keyring, UnreadableSecret
+from app.organizations.kept import reseal_kept
 from app.organizations.models import Organization
 
 ACCESS = "access_token"
@@ -45,7 +46,7 @@ class Rotation:
 
 async def rotate_encryption(db: Database, keyring: Keyring) -> Rotation:
     """
-    Seal every stored token with the ring's first key.
+    Seal every stored token, and what else is kept sealed, with the ring's first key.
 
     Each row is changed only if it still holds what was read, so a refresh that happens meanwhile
     wins. Run it after every process has the new ring; repeating it does no harm.
@@ -57,6 +58,7 @@ async def rotate_encryption(db: Database, keyring: Keyring) -> Rotation:
         async with db.transaction(organization_id) as session:
             sealed = Connection.refresh_token.is_not(None)
             found = list(await session.scalars(select(Connection.id).where(sealed)))
+            await reseal_kept(session, keyring)
         for connection_id in found:
             async with db.transaction(organization_id) as session:
                 await _rotate(session, keyring, connection_id, done)
@@ -89,6 +91,44 @@ async def _rotate(
         update(Connection).where(Connection.id == row.id, *unchanged).values(**fresh)
     )
     done.rotated += 1
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCheck:
+    """How many stored tokens were tried, how many opened, and which keys they ask for."""
+
+    tried: int
+    opened: int
+    missing: frozenset[str]
+
+    @property
+    def wrong(self) -> bool:
+        """Tell whether these are not the keys of this database."""
+        return bool(self.missing) or (self.tried > 0 and self.opened == 0)
+
+
+async def check_keys(db: Database, keyring: Keyring, *, most: int = 50) -> KeyCheck:
+    """Try the keys on one token of each of the newest organizations; nothing is changed."""
+    tried = opened = 0
+    missing: set[str] = set()
+    async with db.door() as session:
+        newest = select(Organization.id).order_by(Organization.id.desc()).limit(most)
+        organizations = list(await session.scalars(newest))
+    for organization_id in organizations:
+        async with db.transaction(organization_id) as session:
+            sealed = select(Connection).where(Connection.refresh_token.is_not(None)).limit(1)
+            row = await session.scalar(sealed)
+        if row is None:
+            continue
+        tried += 1
+        token = row.refresh_token or ""
+        try:
+            unseal(keyring, row.id, REFRESH, token)
+            opened += 1
+        except UnreadableSecret:
+            if (name := token.partition(":")[0]) not in keyring.keys:
+                missing.add(name)
+    return KeyCheck(tried, opened, frozenset(missing))
 
 
 def _is_old(sealed: str | None, keyring: Keyring) -> bool:

@@ -69,12 +69,12 @@ class Keyring:
         kid, _, encoded = ciphertext.partition(":")
         if kid not in self.keys:
             raise UnreadableSecret(f"Encryption key {kid!r} is not configured")
-        raw = base64.b64decode(encoded)
         try:
+            raw = base64.b64decode(encoded)
             opened = AESGCM(self.keys[kid]).decrypt(
                 raw[:NONCE_BYTES], raw[NONCE_BYTES:], place.encode()
             )
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise UnreadableSecret("The secret does not belong to this place or key") from error
         return opened.decode()
 

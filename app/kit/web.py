@@ -30,10 +30,15 @@ T = TypeVar("T")
 
 
 class RequestWork:
-    """The transaction of one request: opened once the caller is known, committed at the edge."""
+    """
+    The transaction of one request: opened once the caller is known, committed at the edge.
+
+    *secret*: the answer holds something that must not be kept in clear.
+    """
 
     def __init__(self, db: Database) -> None:
         self.db = db
+        self.secret = False
         self._context: AbstractAsyncContextManager[AsyncSession] | None = None
         self.session: AsyncSession | None = None
         self.before_commit: list[Callable[[AsyncSession, Response], Awaitable[None]]] = []
@@ -262,6 +267,8 @@ def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
         values = json.loads(raw)
         if len(values) != len(kinds):
             raise ValueError
+        if "\x00" in "".join(str(value) for value in values).encode().decode():
+            raise ValueError  # No text of the database holds it; half a surrogate fails by itself.
         return tuple(kind(value) for kind, value in zip(kinds, values, strict=True))
     except (ValueError, TypeError, AttributeError) as error:
         raise Invalid(

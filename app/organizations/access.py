@@ -9,23 +9,22 @@ from typing import Annotated
 from uuid import UUID
 
 import structlog
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.kit.clock import now
 from app.kit.db import Database
-from app.kit.errors import Conflict, Forbidden, TooManyRequests, Unauthorized
+from app.kit.errors import Forbidden, TooManyRequests, Unauthorized
 from app.kit.rates import Allowance, RequestRates
 from app.kit.secrets import keyed_hash, same
-from app.kit.web import Replayed, RequestWork, body_hash
-from app.organizations.models import ApiKey, KeptAnswer
+from app.kit.web import RequestWork
+from app.organizations.kept import answer_once
+from app.organizations.models import ApiKey
 
 PREFIX_LENGTH = 12
 KEY_MARK = "lw_"
-MAX_KEPT_BODY = 16 * 1024 * 1024
 
 
 class Scope(StrEnum):
@@ -183,73 +182,11 @@ def requires(scope: Scope) -> Callable[..., Awaitable[Tenant]]:
         work: RequestWork = request.state.work
         session = await work.open(key.organization_id)
         if request.method == "POST":
-            await _answer_once(request, work, session, key.organization_id)
+            await answer_once(request, work, session, key.organization_id)
         return Tenant(key.organization_id, key.id, key.name, session, request.app.state.db)
 
     tenant.__name__ = f"requires_{scope.value}"
     return tenant
-
-
-async def _answer_once(
-    request: Request, work: RequestWork, session: AsyncSession, organization_id: UUID
-) -> None:
-    """Claim the request's Idempotency-Key, or give the answer it already had."""
-    key = request.headers.get("idempotency-key")
-    if not key:
-        return
-    fingerprint = await body_hash(request)
-    claim = (
-        insert(KeptAnswer)
-        .values(
-            organization_id=organization_id,
-            key=key,
-            route=f"{request.method} {request.url.path}",
-            body_hash=fingerprint,
-        )
-        .on_conflict_do_nothing()
-        .returning(KeptAnswer.id)
-    )
-    if (await session.execute(claim)).scalar() is None:
-        kept = await session.scalar(select(KeptAnswer).where(KeptAnswer.key == key))
-        raise _repeat(kept, fingerprint)
-
-    async def keep(session: AsyncSession, response: Response) -> None:
-        body = bytes(getattr(response, "body", b""))
-        await session.execute(
-            update(KeptAnswer)
-            .where(KeptAnswer.key == key)
-            .values(
-                status=response.status_code,
-                content_type=response.headers.get("content-type"),
-                location=response.headers.get("location"),
-                body=body[:MAX_KEPT_BODY],
-            )
-        )
-
-    work.before_commit.append(keep)
-
-
-def _repeat(kept: KeptAnswer | None, fingerprint: str) -> Exception:
-    if kept is None or kept.status is None:
-        return Conflict(
-            "The first request with this Idempotency-Key is still being answered.",
-            code="idempotency_in_progress",
-            fixes=["Repeat the request in a moment."],
-        )
-    if kept.body_hash != fingerprint:
-        return Conflict(
-            "This Idempotency-Key was used before for a different request.",
-            code="idempotency_key_reused",
-            fixes=["Use a fresh Idempotency-Key for a different request."],
-            extra={"first_request": kept.route, "first_resource": kept.location},
-        )
-    headers = {"Idempotent-Replayed": "true"}
-    if kept.location:
-        headers["Location"] = kept.location
-    response = Response(
-        kept.body or b"", status_code=kept.status, headers=headers, media_type=kept.content_type
-    )
-    return Replayed(response)
 
 
 async def operator(
