@@ -1,11 +1,14 @@
 """Settings, from the environment or `.env`; read by bootstrap and the migrations only."""
 
 import base64
+import ipaddress
 import json
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -85,15 +88,14 @@ class Settings(BaseSettings):
         return self.quickbooks_environment == "production"
 
 
+SHORTEST_KEY = 32
+FEWEST_CHARACTERS = 10
+KEYS = ("encryption_keys", "hash_key", "operator_key")
+
+
 def unsafe_settings(settings: Settings) -> list[str]:
     """Return a sentence for each setting that must not go live."""
-    wrong = [
-        f"{name.upper()} is not set; live keys must come from you, not from disk."
-        for name in ("encryption_keys", "hash_key", "operator_key")
-        if not getattr(settings, name)
-    ]
-    if not settings.public_url.startswith("https://"):
-        wrong.append("PUBLIC_URL must start with https://; Intuit refuses anything else.")
+    wrong = [*_unfit_keys(settings), *_unfit_addresses(settings)]
     if not settings.database_url:
         wrong.append("DATABASE_URL is not set; the embedded Postgres is not for live books.")
     if not settings.redis_url:
@@ -103,11 +105,88 @@ def unsafe_settings(settings: Settings) -> list[str]:
         for name in ("quickbooks_client_id", "quickbooks_client_secret")
         if not getattr(settings, name)
     )
+    if settings.log_level.upper() == "DEBUG":
+        wrong.append("LOG_LEVEL is DEBUG; live books need INFO or less.")
     if settings.wait_scale != 1.0:
         wrong.append("WAIT_SCALE shortens the waits that keep documents single; remove it.")
     if settings.limit_scale != 1.0:
         wrong.append("LIMIT_SCALE lets more calls out than QuickBooks allows; remove it.")
+    wrong.extend(
+        f"{path} holds keys and can be read by other users of this machine: chmod 600 {path}"
+        for path in open_key_files(settings)
+    )
     return wrong
+
+
+def _unfit_keys(settings: Settings) -> list[str]:
+    """Keys that are missing, that somebody could guess, or that serve two purposes."""
+    wrong = [
+        f"{name.upper()} is not set; live keys must come from you, not from disk."
+        for name in KEYS
+        if not getattr(settings, name)
+    ]
+    wrong.extend(
+        f"{name.upper()} is too easily guessed; make one of at least {SHORTEST_KEY} random"
+        " characters, as .env.example says."
+        for name in ("hash_key", "operator_key")
+        if (value := getattr(settings, name)) and _is_guessable(value)
+    )
+    if any(_is_even(key) for key in settings.encryption_keys.split(",")):
+        wrong.append("ENCRYPTION_KEYS holds a key that is not random; make one of 32 random bytes.")
+    if settings.hash_key and settings.hash_key == settings.operator_key:
+        wrong.append("OPERATOR_KEY is the same as HASH_KEY; each needs a value of its own.")
+    return wrong
+
+
+def _is_guessable(value: str) -> bool:
+    return len(value) < SHORTEST_KEY or len(set(value)) < FEWEST_CHARACTERS
+
+
+def _is_even(key: str) -> bool:
+    """Tell whether a key is one of those that people write for a test: few different bytes."""
+    try:
+        raw = base64.b64decode(key.partition(":")[2], validate=True)
+    except ValueError:
+        return False  # Not a key at all, which is said elsewhere.
+    return 0 < len(set(raw)) < FEWEST_CHARACTERS
+
+
+def _unfit_addresses(settings: Settings) -> list[str]:
+    wrong = []
+    if not settings.public_url.startswith("https://"):
+        wrong.append("PUBLIC_URL must start with https://; Intuit refuses anything else.")
+    elif _is_bare(urlsplit(settings.public_url).hostname or ""):
+        wrong.append("PUBLIC_URL must have a host name; Intuit refuses localhost and bare numbers.")
+    wrong.extend(
+        f"{name.upper()} must start with https://; tokens travel there."
+        for name in ("quickbooks_discovery_url", "quickbooks_api_url")
+        if not _is_private(getattr(settings, name))
+    )
+    return wrong
+
+
+def _is_private(url: str) -> bool:
+    """Tell whether nobody on the way can read along: TLS, or the way ends on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in {"127.0.0.1", "::1", "localhost"}
+
+
+def _is_bare(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host in {"", "localhost"}
+    return True
+
+
+def open_key_files(settings: Settings, *, dotenv: Path = Path(".env")) -> list[Path]:
+    """Return the files with keys in them that other users of the machine may read."""
+    files = [settings.data_dir / "secrets.json"]
+    if dotenv.is_file() and any(
+        f"{name.upper()}=" in dotenv.read_text(errors="replace") for name in KEYS
+    ):
+        files.append(dotenv)
+    return [path for path in files if path.is_file() and path.stat().st_mode & stat.S_IRWXO]
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -7,9 +7,12 @@ import urllib.request
 from functools import partial
 from typing import Annotated
 
+import asyncpg
+import structlog
 import typer
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.bootstrap import build
 from app.commands.children import Child, Children, ledgerwire
@@ -22,8 +25,11 @@ from app.commands.terminal import (
     settings_of_environment,
     stoppable,
 )
+from app.connections.sealing import KeyCheck, check_keys
+from app.kit.db import Database, build_engine
 from app.kit.embedded import StoreUrls
 from app.kit.logging import configure
+from app.kit.secrets import BadKeyring, Keyring
 from app.main import create_app
 from app.schema import upgrade
 from app.settings import Settings
@@ -34,6 +40,8 @@ Port = Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)]
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8400
 START_SECONDS = 60.0
 
+log = structlog.get_logger(__name__)
+
 
 def api(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
     """Answer HTTP. Stateless: run as many as you like."""
@@ -41,6 +49,7 @@ def api(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
         settings = _configured()
         with open_stores(settings) as urls:
             _migrate_embedded(settings, urls)
+            refuse_wrong_keys(settings, urls)
             config = uvicorn.Config(
                 partial(_app, settings, urls),
                 factory=True,
@@ -49,6 +58,8 @@ def api(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # Nothing here depends on where a request says that it came from.
+                proxy_headers=False,
                 timeout_graceful_shutdown=30,
             )
             server = uvicorn.Server(config)
@@ -70,6 +81,7 @@ def worker() -> None:
         settings = _configured()
         with open_stores(settings) as urls:
             _migrate_embedded(settings, urls)
+            refuse_wrong_keys(settings, urls)
             work = run_worker(settings, database_url=urls.database_url, redis_url=urls.redis_url)
             asyncio.run(work)
 
@@ -120,6 +132,39 @@ def _migrate_embedded(settings: Settings, urls: StoreUrls) -> None:
     """Bring an embedded database to its head; one's own is migrated by its owner."""
     if is_embedded(settings):
         upgrade(urls.database_url)
+
+
+def refuse_wrong_keys(settings: Settings, urls: StoreUrls) -> None:
+    """
+    Look whether ENCRYPTION_KEYS open what is stored; a database that is away is none of this.
+
+    Raises:
+        Stop: They do not: every company would look unavailable, and new tokens would be sealed
+            with keys that do not belong to this database.
+    """
+
+    async def look() -> KeyCheck:
+        db = Database(build_engine(urls.database_url, pool_size=1))
+        try:
+            return await check_keys(db, Keyring.parse(settings.encryption_keys))
+        finally:
+            await db.dispose()
+
+    try:
+        found = asyncio.run(look())
+    except BadKeyring as unreadable:
+        raise Stop(f"{unreadable}.", ["ENCRYPTION_KEYS: see .env.example."], code=2) from unreadable
+    except (SQLAlchemyError, asyncpg.PostgresError, OSError) as away:
+        log.warning("keys_not_checked", error=type(away).__name__)
+        return
+    if found.wrong:
+        named = ", ".join(sorted(found.missing))
+        raise Stop(
+            "ENCRYPTION_KEYS are not the keys of this database: stored tokens "
+            + (f"ask for the key {named}." if named else "cannot be opened with them."),
+            ["Put the former keys back behind the new one; then `ledgerwire encryption rotate`."],
+            code=2,
+        )
 
 
 def _await_answer(children: Children, host: str, port: int) -> None:
