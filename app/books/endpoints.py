@@ -5,7 +5,6 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from app.accounting.records import (
     Account,
@@ -36,6 +35,7 @@ from app.books.schemas import (
 )
 from app.books.service import BookFilter, Listed, ListedPage, books_of, list_entries
 from app.kit.answers import example
+from app.kit.fields import Instant, Text
 from app.kit.web import Cursor, Limit, Page, Route, refusals
 from app.organizations.access import Reader, Tenant
 
@@ -55,10 +55,10 @@ class BookQuery:
         self,
         integration_id: UUID,
         tenant: Reader,
-        name: Annotated[str | None, Query(max_length=500, description="Part of the name")] = None,
+        name: Annotated[Text | None, Query(max_length=500, description="Part of the name")] = None,
         active: Annotated[bool | None, Query()] = None,
         updated_since: Annotated[
-            AwareDatetime | None, Query(description="Seen to change by an import since then")
+            Instant | None, Query(description="Seen to change by an import since then")
         ] = None,
         limit: Limit = 50,
         cursor: Cursor = None,

@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.imports.adopting import Adopted
 from app.imports.pairing import CustomerRow
-from app.kit.fields import Key
+from app.kit.fields import ExternalId, Key
 from app.kit.web import Problem, Strict, problem_of
 from app.mappings.suggest import Status
 
-BookId = Annotated[str, Field(min_length=1, max_length=100, examples=["58"])]
+BookId = Annotated[ExternalId, Field(examples=["58"])]
 
 
 class AdoptIn(Strict):

@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
@@ -36,6 +35,7 @@ from app.jobs.service import HistoryFilter, RecordFilter, Requester
 from app.kit.answers import example
 from app.kit.clock import monotonic
 from app.kit.db import after_commit
+from app.kit.fields import Instant, Text
 from app.kit.web import Cursor, Limit, Page, Route, refusals
 from app.organizations.access import Reader, Tenant, Writer
 
@@ -165,9 +165,9 @@ async def list_sync_jobs(
     cursor: Cursor = None,
     status: JobStatus | None = None,
     direction: Direction | None = None,
-    resource: Annotated[str | None, Query(max_length=50)] = None,
-    queued_from: datetime | None = None,
-    queued_to: datetime | None = None,
+    resource: Annotated[Text | None, Query(max_length=50)] = None,
+    queued_from: Instant | None = None,
+    queued_to: Instant | None = None,
 ) -> Page[JobRow]:
     """List the integration's jobs, newest first."""
     await get_integration(tenant.session, integration_id)
@@ -325,9 +325,9 @@ async def list_records(
     tenant: Reader,
     limit: Limit = 50,
     cursor: Cursor = None,
-    state: Annotated[str | None, Query(max_length=50)] = None,
-    kind: Annotated[str | None, Query(max_length=50)] = None,
-    code: Annotated[str | None, Query(max_length=100)] = None,
+    state: Annotated[Text | None, Query(max_length=50)] = None,
+    kind: Annotated[Text | None, Query(max_length=50)] = None,
+    code: Annotated[Text | None, Query(max_length=100)] = None,
 ) -> Page[RecordRow]:
     """List what became of each record: state, document, attempts, cause and fixes."""
     job = await service.get_job(tenant.session, integration_id, job_id)
@@ -383,9 +383,9 @@ async def download_records(
     job_id: UUID,
     request: Request,
     tenant: Reader,
-    state: Annotated[str | None, Query(max_length=50)] = None,
-    kind: Annotated[str | None, Query(max_length=50)] = None,
-    code: Annotated[str | None, Query(max_length=100)] = None,
+    state: Annotated[Text | None, Query(max_length=50)] = None,
+    kind: Annotated[Text | None, Query(max_length=50)] = None,
+    code: Annotated[Text | None, Query(max_length=100)] = None,
 ) -> Response:
     """Download all records that match; cells that a spreadsheet would run are disarmed."""
     job = await service.get_job(tenant.session, integration_id, job_id)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.kit.fields import Day, ExternalId, Prose
 from app.kit.web import Strict
 
 Direction = Literal["import", "export"]
@@ -23,8 +24,8 @@ class ImportRequest(Strict):
 
     direction: Literal["import"]
     resources: list[ImportResource] = Field(min_length=1, max_length=6)
-    created_from: date | None = Field(None, description="Default: 2000-01-01")
-    created_to: date | None = Field(None, description="Default: today in the company's time zone")
+    created_from: Day | None = Field(None, description="Default: 2000-01-01")
+    created_to: Day | None = Field(None, description="Default: today in the company's time zone")
 
 
 class ExportRequest(Strict):
@@ -32,8 +33,8 @@ class ExportRequest(Strict):
 
     direction: Literal["export"]
     resources: list[ExportResource] = Field(min_length=1, max_length=7)
-    date_from: date | None = Field(None, description="Required for documents")
-    date_to: date | None = Field(None, description="Required for documents")
+    date_from: Day | None = Field(None, description="Required for documents")
+    date_to: Day | None = Field(None, description="Required for documents")
     dry_run: bool = False
 
 
@@ -165,7 +166,7 @@ class RetryRequest(Strict):
         "anew (it was deleted in the books, or is known not to be there). `overwrite`: replace an "
         "edited document by the billing system's version.",
     )
-    external_id: str | None = Field(None, max_length=50)
+    external_id: ExternalId | None = Field(None, max_length=50)
 
 
 class SkipRequest(Strict):
@@ -175,4 +176,4 @@ class SkipRequest(Strict):
         extra="forbid", json_schema_extra={"examples": [{"reason": "Entered by hand on 3 March"}]}
     )
 
-    reason: str = Field(min_length=1, max_length=500)
+    reason: Prose = Field(min_length=1, max_length=500)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import any_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.integrations.models import Integration
@@ -263,7 +263,7 @@ async def history(
     if wanted.direction:
         statement = statement.where(Job.direction == wanted.direction)
     if wanted.resource:
-        statement = statement.where(Job.resources.any(wanted.resource))  # type: ignore[arg-type]
+        statement = statement.where(literal(wanted.resource) == any_(Job.resources))
     if wanted.queued_from:
         statement = statement.where(Job.queued_at >= wanted.queued_from)
     if wanted.queued_to:

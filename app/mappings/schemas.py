@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounting.records import TaxModel
-from app.kit.fields import Key
+from app.kit.fields import ExternalId, Key
 from app.kit.web import Page, Strict
 from app.mappings.proposals import Choice
 from app.mappings.suggest import Status
@@ -15,7 +15,7 @@ from app.mappings.taxes import TaxRow, TaxTable
 from app.mappings.words import WordRow
 
 T = TypeVar("T")
-BookId = Annotated[str, Field(min_length=1, max_length=100, examples=["9"])]
+BookId = Annotated[ExternalId, Field(examples=["9"])]
 
 
 class ChoiceOut(BaseModel):

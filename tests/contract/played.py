@@ -216,6 +216,9 @@ class Player:
         self.ids["job_id"] = exported["id"]
         for again in (await self.all("retry_sync_job_record", record_id=refused[0]["id"])).values():
             await self._ended(again)
+        month = "?date_from=2026-03-01&date_to=2026-03-31"
+        await self.one("reconcile", query=month)
+        await self.one("download_reconciliation", query=month)
         self.ids["job_id"] = exported["id"]
         await self.all("skip_sync_job_record", record_id=refused[0]["id"])
         waiting = await self.example("create_sync_job", "export")
