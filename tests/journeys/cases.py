@@ -5,15 +5,22 @@ Setting a merchant up takes seconds, so a module shares one. Each case writes on
 exports that day only, and sees only the calls made since it began.
 """
 
+import contextlib
+import itertools
 import json
+from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from fastapi import FastAPI
+
 from tests.journeys.world import Merchant
+from tests.simulator_server import SimulatorServer
 
 WRITES = {"create", "update", "void", "delete", "batch"}
 FIRST_DAY = date(2026, 2, 1)
+_realms = itertools.count(9_130_000_000_000_001)
 SETTLED = ("invoices", "payments", "credits")
 
 
@@ -135,3 +142,26 @@ def refs_of(document: dict[str, Any]) -> list[tuple[str, str, Decimal]]:
         for line in document["Line"]
         for link in line.get("LinkedTxn", ())
     )
+
+
+class Town(Merchant):
+    """The shared merchant, and others beside it in the same installation."""
+
+    def __init__(
+        self, app: FastAPI, simulator: SimulatorServer, operator_headers: dict[str, str]
+    ) -> None:
+        super().__init__(app, simulator, operator_headers)
+        self.app = app
+
+    @contextlib.asynccontextmanager
+    async def neighbour(self, *, connected: bool = True, **company: Any) -> AsyncIterator[Merchant]:
+        """Another organization with a company of its own; *company* is how it is founded."""
+        realm_id = str(next(_realms))
+        self.simulator.add_company(realm_id, **({"profile": "ca"} | company))
+        other = Merchant(self.app, self.simulator, self.operator_headers)
+        await other.sign_up(realm_id=realm_id)
+        if connected:
+            told = await other.connect()
+            assert told["status"] == "connected", told
+        yield other
+        await other.http.aclose()

@@ -12,7 +12,7 @@ from app.jobs.runner import Runner
 from app.main import create_app
 from app.settings import Settings, load_settings
 from tests.conftest import _execute
-from tests.journeys.cases import Case
+from tests.journeys.cases import Case, Town
 from tests.journeys.world import Merchant, working
 from tests.simulator_server import SimulatorServer
 
@@ -81,13 +81,14 @@ async def town(
     redis_url: str,
     shared_simulator: SimulatorServer,
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Merchant]:
+) -> AsyncIterator[Town]:
     """
     A merchant who is set up once for a whole module, with a worker at hand.
 
     A module that uses it must not use `simulator`, which starts the books anew.
     """
     shared_simulator.reset()
+    shared_simulator.switches(authorize="page")  # whoever connects says which company
     shared_simulator.preferences(PREFERENCES)
     name = f"town_{secrets.token_hex(4)}"
     await _execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE template_lw")
@@ -102,7 +103,7 @@ async def town(
     )
     made = build(pointed(settings, shared_simulator), database_url=url, redis_url=redis_url)
     headers = {"Authorization": f"Bearer {settings.operator_key}"}
-    merchant = Merchant(create_app(made), shared_simulator, headers)
+    merchant = Town(create_app(made), shared_simulator, headers)
     async with working(made):
         await merchant.set_up()
         yield merchant
@@ -112,6 +113,6 @@ async def town(
 
 
 @pytest.fixture
-async def case(town: Merchant) -> Case:
+async def case(town: Town) -> Case:
     """A case of this test's own in the shared town."""
     return await Case(town, next(_cases)).with_customer()
