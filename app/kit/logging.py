@@ -1,7 +1,9 @@
 """Structured logs: constant events, allowed fields only, one line each."""
 
 import logging
+import re
 import sys
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -73,6 +75,34 @@ def error_name(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
+# Libraries whose sentences are of their own making: where they listen, which revision they run.
+# What the others say may quote a statement, a message or an exception, and is left out.
+TALKERS = frozenset(["uvicorn", "uvicorn.error", "alembic.runtime.migration"])
+# Whatever could end a line, move the cursor or turn the reading direction.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+def library_event(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Keep of a library's message only who speaks, unless it is known to quote nobody."""
+    record = event.get("_record")
+    if isinstance(record, logging.LogRecord):
+        event["logger"] = record.name
+        if record.name not in TALKERS:
+            event["event"] = "library_message"
+    return event
+
+
+def one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Let no value begin a line of its own or command the terminal."""
+    return {key: value if key in CARRIED else _printable(value) for key, value in event.items()}
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, bool | int | float | None):
+        return value
+    return UNPRINTABLE.sub(" ", str(value))
+
+
 def _places(error: BaseException) -> str:
     frames, trace = [], error.__traceback__
     while trace is not None:
@@ -90,6 +120,7 @@ def configure(*, level: str = "INFO", form: str = "console") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         error_name,
         allow_list,
+        one_line,
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -105,12 +136,16 @@ def configure(*, level: str = "INFO", form: str = "console") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[library_event, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # A server may have set up its own loggers before; theirs go through this pipeline too.
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
     for noisy in ("httpx", "httpcore", "arq", "uvicorn.access", "authlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
