@@ -1,4 +1,4 @@
-"""HTTP: reconciliation."""
+"""HTTP: reconciliation, and preflight."""
 
 import csv
 from collections.abc import AsyncIterator
@@ -18,19 +18,25 @@ from app.kit.answers import example
 from app.kit.clock import now
 from app.kit.fields import Day
 from app.kit.web import Route, refusals
-from app.organizations.access import Reader
+from app.organizations.access import IdempotencyKey, Reader, Writer
 from app.reconciliation import examples
+from app.reconciliation.readiness import run_preflight
 from app.reconciliation.report import Difference
 from app.reconciliation.schemas import (
     DifferenceRow,
     DocumentKind,
+    PreflightIn,
+    PreflightOut,
     ReconciliationOut,
     cause_rows,
+    check_row,
     customer_rows,
     kind_rows,
+    profile_row,
     tax_rows,
 )
-from app.reconciliation.service import Asked, asked_for, reconcile
+from app.reconciliation.service import Asked, asked_for, company_for, reconcile
+from app.reconciliation.situation import Level
 
 router = APIRouter(
     prefix="/v1/integrations/{integration_id}",
@@ -164,6 +170,50 @@ async def download_reconciliation(
         _blocks(sheet),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@router.post(
+    "/preflight",
+    operation_id="preflight",
+    summary="Would an export go through?",
+    responses=example(examples.PREFLIGHT),
+)
+async def preflight(
+    integration_id: UUID,
+    request: Request,
+    tenant: Writer,
+    wanted: PreflightIn | None = None,
+    _key: IdempotencyKey = None,
+) -> PreflightOut:
+    """
+    Read the company's settings from QuickBooks, now, and judge an export of the range.
+
+    Nothing is written, here or there, except that the settings read are remembered. Two reads.
+    """
+    integration = await get_integration(tenant.session, integration_id)
+    asked = wanted or PreflightIn()
+    company_id = company_for(integration, asked.date_from, asked.date_to)
+    read_at = now()
+    done = await run_preflight(
+        tenant.db,
+        request.app.state.books_opener,
+        organization_id=integration.organization_id,
+        integration_id=integration.id,
+        company_id=company_id,
+        first_day=asked.date_from,
+        last_day=asked.date_to,
+    )
+    return PreflightOut(
+        integration_id=integration_id,
+        date_from=asked.date_from,
+        date_to=asked.date_to,
+        read_at=read_at,
+        ready=all(check.level is not Level.BLOCK for check in done.findings),
+        documents=done.documents,
+        findings=[check_row(check) for check in done.findings],
+        profile=profile_row(done.profile),
+        quickbooks_calls=done.calls,
     )
 
 

@@ -74,3 +74,36 @@ RECONCILIATION: dict[str, Any] = {
     "foreign_payments": 0,
     "quickbooks_calls": {"read": 3},
 }
+PREFLIGHT: dict[str, Any] = {
+    "integration_id": "0199a3c1-5b7e-7c11-8f0a-3d5be1a2c010",
+    "date_from": "2026-03-01",
+    "date_to": "2026-03-31",
+    "read_at": "2026-04-01T09:00:00Z",
+    "ready": False,
+    "documents": 2,
+    "findings": [
+        {
+            "code": "closed_books",
+            "level": "block",
+            "subject": "Books closed until 2026-03-15",
+            "consequence": "Dated in the closed period, 1 document would be refused.",
+            "documents": 1,
+            "fix": "Move the closing date in QuickBooks, or set closed_books to first_open_day.",
+        }
+    ],
+    "profile": {
+        "name": "Maple Books Inc.",
+        "country": "CA",
+        "home_currency": "CAD",
+        "time_zone": "America/Toronto",
+        "tax_model": "GLOBAL",
+        "multicurrency": False,
+        "custom_numbers": True,
+        "auto_apply_credits": False,
+        "auto_apply_payments": False,
+        "books_closed_until": "2026-03-15",
+        "plan": "QuickBooks Online Plus",
+        "subscription": "PAID",
+    },
+    "quickbooks_calls": {"read": 2},
+}

@@ -5,13 +5,17 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from app.accounting.records import CompanyProfile
+from app.kit.fields import Day
 from app.kit.money import as_text
+from app.kit.web import Strict
 from app.ledger.outcomes import DOCUMENT_TYPES
 from app.reconciliation.causes import CAUSES
 from app.reconciliation.report import Difference, KindSums, Money, Report
 from app.reconciliation.service import Reconciled
+from app.reconciliation.situation import Check
 
 DocumentKind = Literal["invoice", "credit_memo", "payment"]
 DocumentUrl = Callable[[str, str], str | None]
@@ -239,3 +243,76 @@ def cause_rows(report: Report) -> list[CauseRow]:
         )
         for code, number in report.causes.most_common()
     ]
+
+
+# ---------------------------------------------------------------------------------- preflight
+
+
+class PreflightIn(Strict):
+    """Which documents are looked at; all of them where a day is left out."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"date_from": "2026-03-01", "date_to": "2026-03-31"}]},
+    )
+
+    date_from: Day | None = None
+    date_to: Day | None = None
+
+
+class CheckRow(BaseModel):
+    """One finding: what was looked at, what follows for the range, and what to do."""
+
+    code: str
+    level: Literal["pass", "warn", "block"]
+    subject: str
+    consequence: str
+    documents: int = Field(description="How many documents of the range it concerns")
+    fix: str | None
+
+
+class ProfileRow(BaseModel):
+    """The company as QuickBooks describes it now."""
+
+    name: str
+    country: str
+    home_currency: str
+    time_zone: str
+    tax_model: str
+    multicurrency: bool
+    custom_numbers: bool
+    auto_apply_credits: bool
+    auto_apply_payments: bool
+    books_closed_until: date | None
+    plan: str | None
+    subscription: str | None
+
+
+class PreflightOut(BaseModel):
+    """Whether an export of the range would go through."""
+
+    integration_id: UUID
+    date_from: date | None
+    date_to: date | None
+    read_at: datetime
+    ready: bool = Field(description="No finding blocks")
+    documents: int = Field(description="Documents of the range that are not void")
+    findings: list[CheckRow] = Field(description="The worst first")
+    profile: ProfileRow
+    quickbooks_calls: dict[str, int]
+
+
+def check_row(check: Check) -> CheckRow:
+    return CheckRow(
+        code=check.code,
+        level=check.level.value,
+        subject=check.subject,
+        consequence=check.consequence,
+        documents=check.documents,
+        fix=check.fix,
+    )
+
+
+def profile_row(profile: CompanyProfile) -> ProfileRow:
+    names = ProfileRow.model_fields
+    return ProfileRow(**{name: getattr(profile, name) for name in names})

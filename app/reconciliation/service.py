@@ -48,11 +48,30 @@ def asked_for(integration: Integration, first_day: date, last_day: date, kind: s
         Invalid: The range is reversed.
         NoAccess: There is no company.
     """
-    if first_day > last_day:
+    company_id = company_for(integration, first_day, last_day)
+    return Asked(
+        organization_id=integration.organization_id,
+        integration_id=integration.id,
+        company_id=company_id,
+        first_day=first_day,
+        last_day=last_day,
+        kinds=(Kind(kind),) if kind else tuple(BILLING_KINDS),
+    )
+
+
+def company_for(integration: Integration, first_day: date | None, last_day: date | None) -> UUID:
+    """
+    Return the company whose books are meant.
+
+    Raises:
+        Invalid: The range is reversed.
+        NoAccess: There is no company.
+    """
+    if first_day is not None and last_day is not None and first_day > last_day:
         raise Invalid(
             f"The range is reversed: {first_day} is after {last_day}.",
             code="reversed_range",
-            errors=[FieldProblem("query:date_from", "must not be after date_to")],
+            errors=[FieldProblem("date_from", "must not be after date_to")],
             fixes=["Swap date_from and date_to."],
         )
     if integration.company_id is None:
@@ -60,14 +79,7 @@ def asked_for(integration: Integration, first_day: date, last_day: date, kind: s
             "This integration has not been connected to a company yet.",
             fixes=["Connect the company first."],
         )
-    return Asked(
-        organization_id=integration.organization_id,
-        integration_id=integration.id,
-        company_id=integration.company_id,
-        first_day=first_day,
-        last_day=last_day,
-        kinds=(Kind(kind),) if kind else tuple(BILLING_KINDS),
-    )
+    return integration.company_id
 
 
 async def reconcile(
