@@ -346,7 +346,7 @@ class SalesDraft:
     An invoice or a credit memo; *total* is what the answer is compared with.
 
     *tax_code_id* is the document's own code, where the books want one beside those of the lines
-    (US companies); elsewhere None.
+    (US companies); elsewhere None. *ship_to* is told where the books compute the tax from it.
     """
 
     kind: Kind
@@ -363,6 +363,7 @@ class SalesDraft:
     currency: str | None = None
     exchange_rate: Decimal | None = None
     note: str | None = None
+    ship_to: Address | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

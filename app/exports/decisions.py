@@ -35,6 +35,14 @@ class Send:
 Decision = Settle | Send
 
 
+class Refusal(Exception):
+    """The document cannot go out; carries what its record shows."""
+
+    def __init__(self, decision: Settle) -> None:
+        super().__init__()
+        self.decision = decision
+
+
 def unchanged(link: Link, *, code: str | None = None, explanation: str | None = None) -> Settle:
     """The books have it as billing has it."""
     return Settle(

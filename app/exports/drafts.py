@@ -65,13 +65,13 @@ def customer_draft(customer: billing.Customer, *, currency: str | None) -> Custo
         ),
         email=customer.email,
         phone=customer.phone,
-        address=_address(billed),
+        address=postal_address(billed),
         currency=currency,
         tax_exempt=customer.tax_exempt or None,
     )
 
 
-def _address(address: billing.Address | None) -> Address | None:
+def postal_address(address: billing.Address | None) -> Address | None:
     if address is None:
         return None
     return Address(
@@ -97,6 +97,7 @@ class SalesHeader:
     currency: str | None = None
     exchange_rate: Decimal | None = None
     note: str | None = None
+    ship_to: Address | None = None
 
 
 def sales_draft(
@@ -122,9 +123,11 @@ def sales_draft(
         tax_total=sums.tax,
         total=sums.gross,
         treatment=layout.treatment,
+        tax_code_id=layout.header_code,
         currency=header.currency,
         exchange_rate=header.exchange_rate,
         note=header.note,
+        ship_to=header.ship_to,
     )
 
 

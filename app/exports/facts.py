@@ -72,6 +72,8 @@ class ExportFacts:
     broken_items: Mapping[str, str]
     roles: Mapping[str, str]
     methods: Mapping[str, mappings.PaymentMethodTarget]
+    # Some sales tax code, where a document needs one whatever it is (US-AST).
+    any_tax_code: str | None = None
     # How many documents of the job need each set of taxes; counted when the job was planned.
     affected: Mapping[PriceCodes, int] = field(default_factory=dict)
     places: dict[str, ItemPlace] = field(default_factory=dict)
@@ -177,6 +179,9 @@ async def load_facts(
         },
         roles=await mappings.account_roles(session, company_id),
         methods=await mappings.payment_methods(session, company_id),
+        any_tax_code=await mappings.any_tax_code(session, company_id)
+        if profile.tax_model is TaxModel.US_AST
+        else None,
         affected=affected or {},
     )
 

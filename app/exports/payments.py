@@ -9,10 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.accounting.records import ApplicationDraft, Kind, LookHints
 from app.billing import repository as billing_rows
 from app.billing import schemas as billing
-from app.exports.decisions import Decision, Settle, blocked, money, refused, skipped, unchanged
+from app.exports.decisions import (
+    Decision,
+    Refusal,
+    Settle,
+    blocked,
+    money,
+    refused,
+    skipped,
+    unchanged,
+)
 from app.exports.drafts import payment_draft
 from app.exports.facts import ExportFacts, billing_row
-from app.exports.sales import Refusal, customer_of, live_invoices, open_day
+from app.exports.sales import customer_of, live_invoices, open_day
 from app.exports.writes import Composer
 from app.jobs.models import Record
 from app.kit.money import ZERO

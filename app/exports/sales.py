@@ -10,15 +10,25 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounting.records import Kind, LookHints, SalesDraft, TaxModel, TaxTreatment, Verb
+from app.accounting.records import Address, Kind, LookHints, SalesDraft, TaxModel, Verb
 from app.billing import repository as billing_rows
 from app.billing import schemas as billing
 from app.billing.arithmetic import DocumentSums, UnreadableDocument, read_document
 from app.billing.models import BillingRecord
-from app.exports.decisions import Decision, Settle, blocked, money, refused, skipped, unchanged
-from app.exports.drafts import MAX_NUMBER, SalesHeader, sales_draft, too_long
+from app.exports.decisions import (
+    Decision,
+    Refusal,
+    Settle,
+    blocked,
+    money,
+    refused,
+    skipped,
+    unchanged,
+)
+from app.exports.drafts import MAX_NUMBER, SalesHeader, postal_address, sales_draft, too_long
 from app.exports.facts import ExportFacts, billing_row, find_item, links_needed, reason_item
-from app.exports.tax import TaxLayout, UnmappedTaxes, lay_out, untaxed_layout
+from app.exports.tax import TaxLayout, UnmappedTaxes, lay_out
+from app.exports.us import us_layout
 from app.exports.writes import Composer
 from app.jobs.models import Record
 from app.kit.money import ZERO
@@ -29,14 +39,6 @@ from app.ledger.states import STANDING, LinkState
 
 NOT_SHOWN = {*billing_rows.APART, "applications"}
 SalesRecord = billing.Invoice | billing.CreditNote
-
-
-class Refusal(Exception):
-    """The document cannot go out; carries what its record shows."""
-
-    def __init__(self, decision: Settle) -> None:
-        super().__init__()
-        self.decision = decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +134,7 @@ class SalesDecider:
             currency=facts.document_currency(document.currency),
             exchange_rate=document.exchange_rate if facts.profile.multicurrency else None,
             note=note,
+            ship_to=await ship_to(session, facts, document.customer),
         )
         kept = facts.profile.custom_numbers and facts.settings.documents.send_number
         hints = LookHints(
@@ -278,6 +281,17 @@ async def customer_of(session: AsyncSession, facts: ExportFacts, billing_id: str
     return link.external_id
 
 
+async def ship_to(session: AsyncSession, facts: ExportFacts, billing_id: str) -> Address | None:
+    """Return where the customer's goods go, where the books compute the tax from it."""
+    if facts.profile.tax_model is not TaxModel.US_AST:
+        return None
+    rows = await billing_rows.load(session, facts.integration.id, "customer", [billing_id])
+    customer = billing_rows.parse(rows[billing_id]) if billing_id in rows else None
+    if not isinstance(customer, billing.Customer) or customer.addresses is None:
+        return None
+    return postal_address(customer.addresses.shipping or customer.addresses.billing)
+
+
 def _reason_item(facts: ExportFacts, note: billing.CreditNote) -> str:
     item_id = reason_item(facts, note.reason)
     if item_id is None:
@@ -296,32 +310,13 @@ def _reason_item(facts: ExportFacts, note: billing.CreditNote) -> str:
 
 
 def _layout(facts: ExportFacts, document: SalesRecord, sums: DocumentSums) -> TaxLayout:
-    if not facts.taxed_by_code:
-        return _us_layout(facts, sums)
     targets = facts.tax_targets(_date_of(document))
     try:
-        return lay_out(sums, targets, inclusive=document.prices_include_tax)
+        if facts.taxed_by_code:
+            return lay_out(sums, targets, inclusive=document.prices_include_tax)
+        return us_layout(facts.profile.tax_model, sums, targets, any_code=facts.any_tax_code)
     except UnmappedTaxes as unmapped:
         raise Refusal(_unmapped(facts, unmapped)) from unmapped
-
-
-def _us_layout(facts: ExportFacts, sums: DocumentSums) -> TaxLayout:
-    if sums.tax != 0:
-        raise Refusal(
-            refused(
-                "not_available_yet",
-                "Taxed documents of US companies cannot be exported yet.",
-                f"This company's sales tax model is {facts.profile.tax_model.value}.",
-                "Export untaxed documents only, until this is available.",
-            )
-        )
-    code = None if facts.profile.tax_model is TaxModel.US_NONE else "NON"
-    return untaxed_layout(sums, code=code, treatment=TaxTreatment.UNSTATED)
-
-
-def said(price_codes: frozenset[str]) -> str:
-    """Return a set of price codes for a sentence."""
-    return " + ".join(sorted(price_codes)) if price_codes else "untaxed"
 
 
 def _unmapped(facts: ExportFacts, unmapped: UnmappedTaxes) -> Settle:

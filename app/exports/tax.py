@@ -41,6 +41,8 @@ class TaxLayout:
     line_codes: tuple[str | None, ...]
     parts: tuple[TaxPart, ...]
     treatment: TaxTreatment
+    # US companies: the code of the whole document, beside TAX or NON on its lines.
+    header_code: str | None = None
 
 
 class UnmappedTaxes(Exception):
@@ -54,6 +56,11 @@ class UnmappedTaxes(Exception):
 def price_codes_of(line: SalesLine) -> PriceCodes:
     """Return the set of taxes that stand together on a line; empty is *untaxed*."""
     return frozenset(line.tax_codes)
+
+
+def said(price_codes: PriceCodes) -> str:
+    """Return a set of price codes for a sentence."""
+    return " + ".join(sorted(price_codes)) if price_codes else "untaxed"
 
 
 def lay_out(
@@ -74,12 +81,13 @@ def lay_out(
     found = [targets[price_codes] for price_codes in sets]
     return TaxLayout(
         line_codes=tuple(target.tax_code_id for target in found),
-        parts=_parts(zip(sums.lines, found, strict=True)),
+        parts=parts_of(zip(sums.lines, found, strict=True)),
         treatment=TaxTreatment.INCLUSIVE if inclusive else TaxTreatment.EXCLUDED,
     )
 
 
-def _parts(lines: Iterable[tuple[SalesLine, TaxTarget]]) -> tuple[TaxPart, ...]:
+def parts_of(lines: Iterable[tuple[SalesLine, TaxTarget]]) -> tuple[TaxPart, ...]:
+    """Return one part per rate over all lines whose code has that rate, as billed."""
     nets: dict[str, Decimal] = {}
     amounts: dict[str, Decimal] = {}
     percents: dict[str, Decimal] = {}
@@ -94,8 +102,3 @@ def _parts(lines: Iterable[tuple[SalesLine, TaxTarget]]) -> tuple[TaxPart, ...]:
         TaxPart(rate_id=rate_id, percent=percents[rate_id], net=nets[rate_id], amount=amount)
         for rate_id, amount in amounts.items()
     )
-
-
-def untaxed_layout(sums: DocumentSums, *, code: str | None, treatment: TaxTreatment) -> TaxLayout:
-    """Return the layout of a document without any tax, each line with the same code, if any."""
-    return TaxLayout(line_codes=(code,) * len(sums.lines), parts=(), treatment=treatment)

@@ -18,6 +18,7 @@ from app.mappings.suggest import PriceCodes, said
 from app.mappings.targets import (
     TaxBooks,
     why_no_account,
+    why_no_code,
     why_no_item,
     why_no_method,
     why_tax_broken,
@@ -162,6 +163,13 @@ def tax_target(row: models.Mapping, imported: TaxBooks) -> TaxTarget:
             for part in code.rates
         ),
     )
+
+
+async def any_tax_code(session: AsyncSession, company_id: UUID) -> str | None:
+    """Return the lowest id among the tax codes that sales can carry, or None without any."""
+    imported = await tax_books(session, company_id)
+    usable = [code.external_id for code in imported.codes if why_no_code(code, imported) is None]
+    return min(usable, key=lambda id_: (len(id_), id_), default=None)
 
 
 async def item_map(session: AsyncSession, company_id: UUID) -> Mapping[str, ItemTarget]:

@@ -24,6 +24,7 @@ _NOT_COMPARED = frozenset(
         "SyncToken",
         "sparse",
         "BillAddr",
+        "ShipAddr",
         "ExchangeRate",
         "GlobalTaxCalculation",
         "PrivateNote",

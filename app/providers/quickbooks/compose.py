@@ -199,6 +199,7 @@ def _sales(draft: SalesDraft, marker: str) -> Body:
         "DueDate": draft.due_date if draft.kind is Kind.INVOICE else None,
         "CurrencyRef": _ref(draft.currency),
         "ExchangeRate": draft.exchange_rate,
+        "ShipAddr": _address(draft.ship_to),
         "GlobalTaxCalculation": _TREATMENTS.get(draft.treatment),
         "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
         "Line": [_line(line) for line in draft.lines],
@@ -239,9 +240,11 @@ def _tax_detail(draft: SalesDraft) -> Body | None:
     Return the tax as billed, to be kept instead of QuickBooks' own figure.
 
     Without parts a company outside the US computes by itself, from the codes of the lines; and a
-    document without tax must not carry any (6170).
+    document without tax must not carry any (6170), nor one of a company without sales tax, whose
+    lines have no codes.
     """
-    american = draft.treatment is TaxTreatment.UNSTATED
+    coded = any(line.tax_code_id for line in draft.lines)
+    american = draft.treatment is TaxTreatment.UNSTATED and coded
     if draft.treatment is TaxTreatment.NONE or not (draft.tax_parts or american):
         return None
     return _without_none(
