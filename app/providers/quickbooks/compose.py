@@ -161,7 +161,8 @@ def _customer(draft: CustomerDraft, marker: str, *, new: bool) -> Body:
         # Fixed for ever once the customer stands.
         "CurrencyRef": _ref(draft.currency) if new else None,
         "Taxable": None if draft.tax_exempt is None else not draft.tax_exempt,
-        "Notes": with_marker(draft.notes, marker, limit=CUSTOMER_NOTES_LENGTH),
+        # What stands there later is the merchant's own; an update leaves it alone.
+        "Notes": with_marker(draft.notes, marker, limit=CUSTOMER_NOTES_LENGTH) if new else None,
     }
 
 
