@@ -2,7 +2,7 @@
 
 import typer
 
-from app.commands import contract, doctor, processes, sync, tenants
+from app.commands import contract, doctor, errors, processes, sync, tenants
 from app.demo.command import demo
 
 RUN, OPERATE, USE, DEVELOP = "Run", "Operate", "Use the API", "Develop"
@@ -21,6 +21,7 @@ def build_cli() -> typer.Typer:
     cli.command(rich_help_panel=USE)(sync.export)
     cli.command(rich_help_panel=USE)(sync.history)
     cli.command(rich_help_panel=DEVELOP)(contract.openapi)
+    cli.command(rich_help_panel=DEVELOP)(errors.errors)
     return cli
 
 

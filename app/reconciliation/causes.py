@@ -68,7 +68,7 @@ _WORDS = (
         (UNDO, OVERWRITE),
     ),
     Words(
-        "currency_differs",
+        "currency_changed",
         "The document is in another currency in QuickBooks.",
         "The books have it in another currency than was billed.",
         (LOOK,),

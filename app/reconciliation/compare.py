@@ -141,7 +141,7 @@ def what_differs(
 ) -> tuple[str, dict[str, Any]]:
     """Return the code of the difference, and what shows it."""
     if document.currency and document.currency != billed.currency:
-        return "currency_differs", {"billed": billed.currency, "in_books": document.currency}
+        return "currency_changed", {"billed": billed.currency, "in_books": document.currency}
     missing, more = _lines(billed, parts)
     details: dict[str, Any] = {}
     if missing or more:
