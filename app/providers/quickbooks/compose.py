@@ -8,9 +8,10 @@ nothing that identifies or counts; a name or number that is too long is refused.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from json.encoder import encode_basestring
 
 from app.accounting.errors import Fault, RecordRejected
 from app.accounting.records import (
@@ -100,7 +101,9 @@ def encode(value: object) -> bytes:
     Raises:
         TypeError, ValueError: It has no JSON form.
     """
-    return "".join(_tokens(value)).encode()
+    parts: list[str] = []
+    _append(parts, value)
+    return "".join(parts).encode()
 
 
 # ---------------------------------------------------------------- one body per kind
@@ -343,31 +346,32 @@ def _without_none(body: Body) -> Body:
     return {key: value for key, value in body.items() if value is not None}
 
 
-def _tokens(value: object) -> Iterable[str]:
-    match value:
-        case Mapping():
-            yield "{"
-            for index, (key, member) in enumerate(value.items()):
-                yield f"{',' if index else ''}{_string(key)}:"
-                yield from _tokens(member)
-            yield "}"
-        case list() | tuple():
-            yield "["
-            for index, member in enumerate(value):
-                if index:
-                    yield ","
-                yield from _tokens(member)
-            yield "]"
-        case _:
-            yield _scalar(value)
+def _append(parts: list[str], value: object) -> None:
+    """Append the value's JSON to the parts; one list for all of them, for there are many."""
+    if isinstance(value, str):
+        parts.append(_string(value))
+    elif isinstance(value, Mapping):
+        before = "{"
+        for key, member in value.items():
+            parts += (before, _string(key), ":")
+            _append(parts, member)
+            before = ","
+        parts.append("}" if value else "{}")
+    elif isinstance(value, list | tuple):
+        before = "["
+        for member in value:
+            parts.append(before)
+            _append(parts, member)
+            before = ","
+        parts.append("]" if value else "[]")
+    else:
+        parts.append(_scalar(value))
 
 
 def _scalar(value: object) -> str:
     match value:
         case None | bool() | int():
             return json.dumps(value)
-        case str():
-            return _string(value)
         case date():
             return _string(value.isoformat())
         case Decimal() if value.is_finite():
@@ -376,4 +380,4 @@ def _scalar(value: object) -> str:
 
 
 def _string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return encode_basestring(text)
