@@ -97,13 +97,6 @@ def _sensible_instant(value: datetime) -> datetime:
     return value
 
 
-def _sensible_instant(value: datetime) -> datetime:
-    """At the ends of the calendar a time has no counterpart in UTC, or none in the database."""
-    if not 1900 <= value.year <= 2999:  # noqa: PLR2004 - beyond these it is a typing error
-        raise ValueError("The year must lie between 1900 and 2999.")
-    return value
-
-
 def _currency(value: str) -> str:
     try:
         exponent(value)

@@ -269,8 +269,6 @@ def decode_cursor(cursor: str | None, *kinds: type) -> tuple[Any, ...] | None:
             raise ValueError
         if "\x00" in "".join(str(value) for value in values).encode().decode():
             raise ValueError  # No text of the database holds it; half a surrogate fails by itself.
-        if "\x00" in "".join(str(value) for value in values).encode().decode():
-            raise ValueError  # No text of the database holds it; half a surrogate fails by itself.
         return tuple(kind(value) for kind, value in zip(kinds, values, strict=True))
     except (ValueError, TypeError, AttributeError) as error:
         raise Invalid(
