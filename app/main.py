@@ -24,6 +24,7 @@ from app.mappings import word_endpoints as word_mappings
 from app.openapi import install_openapi, operation_id
 from app.organizations import endpoints as organizations
 from app.reconciliation import endpoints as reconciliation
+from app.reconciliation import error_endpoints as errors
 from app.schema import heads
 
 VERSION = "0.1.0"
@@ -42,6 +43,7 @@ def routers() -> list[APIRouter]:
         imports.router,
         jobs.router,
         reconciliation.router,
+        errors.router,
         browser.router,
         console.router,
         pages.router,

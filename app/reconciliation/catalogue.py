@@ -21,6 +21,8 @@ ALSO = {
     "no_credit_item": ("preflight",),
     "unknown_customer": ("request",),
     "does_not_add_up": ("record", "request"),
+    "over_allocated": ("request",),
+    "sales_tax_not_set_up": ("record",),
     "internal_error": ("job",),
     "not_available_yet": ("record",),
 }

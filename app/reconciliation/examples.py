@@ -107,3 +107,42 @@ PREFLIGHT: dict[str, Any] = {
     },
     "quickbooks_calls": {"read": 2},
 }
+CATALOGUE: dict[str, Any] = {
+    "data": [
+        {
+            "code": "closed_books",
+            "cause": "The books are closed for this date.",
+            "explanation": "Documents dated on or before the closing date are refused.",
+            "fixes": ["Move the closing date in QuickBooks, and retry."],
+            "retryable": False,
+            "where": ["record", "preflight"],
+            "quickbooks_codes": ["6200", "6210"],
+        }
+    ]
+}
+FINDINGS: dict[str, Any] = {
+    "job_id": "0199a3c1-5b7e-7c11-8f0a-3d5be1a2c011",
+    "records": 3,
+    "data": [
+        {
+            "code": "unmapped_tax",
+            "state": "rejected",
+            "cause": "A tax is not mapped to a tax code of QuickBooks.",
+            "explanation": "No tax code is mapped to HST.",
+            "fixes": ["Confirm the mapping of these price codes under tax mappings."],
+            "records": 2,
+            "releases": 3,
+            "waits_for": [],
+            "amounts": [{"currency": "CAD", "amount": "226.00"}],
+            "details": {"price_codes": [["HST"]], "documents_affected": 2},
+            "examples": [
+                {
+                    "record_id": "0199a3c1-5b7e-7c11-8f0a-3d5be1a2c012",
+                    "kind": "invoice",
+                    "billing_id": "inv_5001",
+                    "number": "INV-5001",
+                }
+            ],
+        }
+    ],
+}

@@ -27,6 +27,15 @@ RECORDS = (
         ),
     ),
     Words(
+        "two_tax_sets",
+        "The document's lines have different taxes.",
+        "US companies without automated sales tax take one tax code per document.",
+        (
+            "Bill the lines of each set of taxes on a document of their own.",
+            "Or put the same taxes on all taxed lines, and map that set to a combined tax code.",
+        ),
+    ),
+    Words(
         "broken_mapping",
         "A mapping does not hold any more.",
         "What it points to was made inactive, changed or removed in QuickBooks.",
@@ -257,6 +266,30 @@ DOCUMENTS = (
         "tax_without_lines",
         "There is tax, and nothing that is taxed.",
         "Every line of the document is a tax.",
+        (PUSH,),
+    ),
+    Words(
+        "too_many_decimals",
+        "An amount has more decimals than its currency.",
+        "Amounts are exact; nothing is rounded here.",
+        (PUSH,),
+    ),
+    Words(
+        "refund_of_what",
+        "A refund says not what it gives back.",
+        "It is of a payment, of a credit note, or has lines of its own: exactly one of them.",
+        (PUSH,),
+    ),
+    Words(
+        "taxes_without_lines",
+        "Taxes stand on a refund without lines.",
+        "Only a refund with lines of its own has taxes.",
+        (PUSH,),
+    ),
+    Words(
+        "invoice_repeated",
+        "An invoice stands twice among the allocations.",
+        "One amount is taken for each.",
         (PUSH,),
     ),
     Words("line_id_repeated", "Two lines have one line_id.", "Line ids are unique.", (PUSH,)),
