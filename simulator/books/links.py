@@ -20,6 +20,20 @@ OWN_NOTE = "Created by QB Online to link credits to charges."
 """Note of the payments QuickBooks makes by itself to apply a credit."""
 
 
+_TXN_TYPES = {"Purchase": "Expense"}
+_ENTITIES = {txn_type: entity for entity, txn_type in _TXN_TYPES.items()}
+
+
+def txn_type_of(entity: str) -> str:
+    """How a link calls a document of that entity: a purchase paid in cash is an Expense."""
+    return _TXN_TYPES.get(entity, entity)
+
+
+def entity_of(txn_type: str) -> str:
+    """The entity of what a link names by its type."""
+    return _ENTITIES.get(txn_type, txn_type)
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """So much of a payment goes to this document."""
@@ -52,7 +66,7 @@ def open_item(books: Books, entity: str, row: Wire) -> OpenItem | None:
         return OpenItem(row["CustomerRef"]["value"], 1, amount, rate)
     if entity == "CreditMemo":
         return OpenItem(row["CustomerRef"]["value"], -1, row["TotalAmt"], rate)
-    if entity != "JournalEntry":
+    if entity not in {"JournalEntry", "Purchase"}:
         return None
     for posting in books.ledger.postings(entity, row["Id"]):
         if posting.customer_id is not None:
@@ -69,7 +83,11 @@ def applied_to(books: Books, key: tuple[str, str]) -> Decimal:
 def links_of(payment: Wire) -> list[Link]:
     """The links of a stored payment."""
     return [
-        Link(line["LinkedTxn"][0]["TxnType"], line["LinkedTxn"][0]["TxnId"], line["Amount"])
+        Link(
+            entity_of(line["LinkedTxn"][0]["TxnType"]),
+            line["LinkedTxn"][0]["TxnId"],
+            line["Amount"],
+        )
         for line in payment["Line"]
     ]
 
@@ -138,7 +156,7 @@ def refresh(books: Books, entity: str, id: str) -> Wire:
 def settlement(books: Books, entity: str, row: Wire) -> Wire:
     """The attributes of a document that follow from what is applied to it."""
     item = open_item(books, entity, row)
-    if item is None or entity == "JournalEntry":
+    if item is None or entity in {"JournalEntry", "Purchase"}:
         return {}
     payments = books.applied.get((entity, row["Id"]), {})
     rest = item.total - total(payments.values())
@@ -226,7 +244,7 @@ def _line(books: Books, link: Link, before: dict[tuple[str, str], Decimal]) -> W
         noise.append(("txnReferenceNumber", row["DocNumber"]))
     return {
         "Amount": link.amount,
-        "LinkedTxn": [{"TxnId": link.id, "TxnType": link.entity}],
+        "LinkedTxn": [{"TxnId": link.id, "TxnType": txn_type_of(link.entity)}],
         "LineEx": {"any": [_name_value(name, value) for name, value in noise]},
     }
 

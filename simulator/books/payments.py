@@ -11,6 +11,7 @@ from simulator.books.links import (
     Link,
     applied_to,
     by_document,
+    entity_of,
     forget_payment,
     links_of,
     net_of,
@@ -24,7 +25,7 @@ from simulator.books.schemas_documents import PAYMENT
 from simulator.books.state import Books
 from simulator.books.wire import Wire, ref, ref_id
 
-LINKABLE = frozenset({"Invoice", "CreditMemo", "JournalEntry"})
+LINKABLE = frozenset({"Invoice", "CreditMemo", "JournalEntry", "Expense"})
 
 
 def create_payment(books: Books, body: Wire) -> Wire:
@@ -125,6 +126,8 @@ def _links(books: Books, draft: Wire, former: Wire | None, customer: Wire) -> li
     before = by_document(links_of(former)) if former is not None else {}
     for (entity, id), wanted in by_document(links).items():
         row = books.row(entity, id)
+        if entity == "Purchase" and row["PaymentType"] != "Cash":
+            raise Fault.cannot_link("Only a purchase paid in cash can be linked to a payment.")
         item = open_item(books, entity, row)
         if item is None or not _belongs(books, item.customer_id, customer["Id"]):
             raise Fault.cannot_link("The transaction belongs to another customer.")
@@ -146,7 +149,7 @@ def _link(line: Wire) -> Link | None:
         raise Fault.cannot_link(f"TxnType {linked[0]['TxnType']} cannot be linked to a payment.")
     if not line["Amount"]:
         return None
-    return Link(linked[0]["TxnType"], linked[0]["TxnId"], line["Amount"])
+    return Link(entity_of(linked[0]["TxnType"]), linked[0]["TxnId"], line["Amount"])
 
 
 def _belongs(books: Books, owner: str, payer: str) -> bool:

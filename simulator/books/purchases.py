@@ -53,6 +53,8 @@ def delete_purchase(books: Books, body: Wire) -> Wire:
     """Delete a purchase for good."""
     former = books.current("Purchase", body)
     books.refuse_closed(former["TxnDate"])
+    if books.applied.get(("Purchase", former["Id"])):
+        raise Fault.has_dependencies("Unlink the linked transactions first.")
     books.withdraw("Purchase", former)
     return books.bury("Purchase", former)
 

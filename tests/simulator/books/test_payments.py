@@ -97,7 +97,7 @@ class TestApply:
         ("linked", "code"),
         [
             ({"TxnId": "404", "TxnType": "Invoice"}, "610"),
-            ({"TxnId": "1", "TxnType": "Expense"}, "620"),
+            ({"TxnId": "1", "TxnType": "Check"}, "620"),
             ({"TxnId": "1"}, "2020"),
         ],
     )
