@@ -179,7 +179,8 @@ class Database:
         for _ in range(60):
             try:
                 async with self.engine.connect() as connection:
-                    question = text("SELECT pg_xact_status(CAST(:xid AS xid8))")
+                    # By way of text: the driver would want a number for an xid8.
+                    question = text("SELECT pg_xact_status(CAST(CAST(:xid AS text) AS xid8))")
                     status = (await connection.execute(question, {"xid": xid})).scalar()
             except (DBAPIError, OSError):
                 status = "in progress"
