@@ -219,8 +219,9 @@ class BooksDocument:
     A document, customer or item as it stands in the books.
 
     *fingerprint* changes when its own content changes, and not when only its token or its open
-    balance moved. *marker* is ours as it stands there, brackets included (`[lw:…]`). *source* is
-    the provider's own form of it, opaque to everybody else.
+    balance moved. *marker* is ours as it stands there, brackets included (`[lw:…]`). *type_name* is
+    the books' word for it where the kind alone does not tell. *source* is the provider's own form
+    of it, opaque to everybody else.
     """
 
     kind: Kind
@@ -241,6 +242,7 @@ class BooksDocument:
     created_at: datetime | None = None
     applied: tuple[Applied, ...] = ()
     fingerprint: str = ""
+    type_name: str | None = None
     source: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -343,10 +345,11 @@ class TaxTreatment(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesDraft:
     """
-    An invoice or a credit memo; *total* is what the answer is compared with.
+    An invoice, a credit memo or a refund with lines; *total* is what the answer is compared with.
 
     *tax_code_id* is the document's own code, where the books want one beside those of the lines
-    (US companies); elsewhere None. *ship_to* is told where the books compute the tax from it.
+    (US companies); elsewhere None. *ship_to* is told where the books compute the tax from it. A
+    refund says from which account its money leaves (*paid_from_id*) and by which method.
     """
 
     kind: Kind
@@ -364,6 +367,8 @@ class SalesDraft:
     exchange_rate: Decimal | None = None
     note: str | None = None
     ship_to: Address | None = None
+    paid_from_id: str | None = None
+    method_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,19 +389,45 @@ class PaymentDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationDraft:
-    """A payment of zero that applies *amount* of a credit memo to an invoice."""
+    """
+    A payment of zero that applies *amount* of a credit memo to an invoice.
+
+    With *charge_kind* refund, *invoice_id* is the purchase that paid the credit out.
+    """
 
     customer_id: str
     txn_date: date
     amount: Decimal
     invoice_id: str
     credit_memo_id: str
+    charge_kind: Kind = Kind.INVOICE
     currency: str | None = None
     exchange_rate: Decimal | None = None
     note: str | None = None
 
 
-Draft = CustomerDraft | ItemDraft | SalesDraft | PaymentDraft | ApplicationDraft
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseDraft:
+    """
+    Money paid back to a customer on their receivable account: it touches no revenue and no tax.
+
+    *taxes_apply* tells that the books want to hear that there is no tax on it.
+    """
+
+    customer_id: str
+    txn_date: date
+    amount: Decimal
+    paid_from_id: str
+    receivable_id: str
+    taxes_apply: bool = False
+    method_id: str | None = None
+    description: str | None = None
+    currency: str | None = None
+    exchange_rate: Decimal | None = None
+    note: str | None = None
+
+
+Draft = CustomerDraft | ItemDraft | SalesDraft | PaymentDraft | ApplicationDraft | PurchaseDraft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from app.jobs.records import Outcome
 from app.kit.db import Json
 from app.kit.money import as_text
 from app.ledger.models import Link
-from app.ledger.outcomes import DOCUMENT_TYPES
+from app.ledger.outcomes import document_type
 from app.ledger.postings import Remark
 
 
@@ -48,7 +48,7 @@ def unchanged(link: Link, *, code: str | None = None, explanation: str | None = 
     return Settle(
         outcome=Outcome(
             state="unchanged",
-            document_type=DOCUMENT_TYPES[link.kind],
+            document_type=document_type(link),
             document_id=link.external_id,
             document_number=link.number,
             posted_amount=link.total,

@@ -76,3 +76,20 @@ def operation_name(verb: Verb, *, sync_token: str | None = None, content_hash: s
 def application_id(credit_id: str, invoice_id: str) -> str:
     """Return the billing id of one credit's application to one invoice."""
     return f"{credit_id}{SEPARATOR}{invoice_id}"
+
+
+def refund_application_id(refund_id: str, credit_id: str) -> str:
+    """
+    Return the billing id of the payment of zero that links a refund to its credit.
+
+    It begins with the separator, so it is never that of a credit with the refund's id.
+    """
+    return f"{SEPARATOR}{refund_id}{SEPARATOR}{credit_id}"
+
+
+def refund_and_credit(billing_id: str) -> tuple[str, str] | None:
+    """Return what such a billing id is made of; None for that of an ordinary application."""
+    if not billing_id.startswith(SEPARATOR):
+        return None
+    refund_id, _, credit_id = billing_id.removeprefix(SEPARATOR).partition(SEPARATOR)
+    return refund_id, credit_id

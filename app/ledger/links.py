@@ -221,5 +221,7 @@ def remember(link: Link, document: BooksDocument, *, content_hash: str | None = 
             for part in document.applied
         ]
     }
+    if document.type_name:
+        link.details["type"] = document.type_name
     if content_hash is not None:
         link.content_hash = content_hash

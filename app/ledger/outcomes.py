@@ -30,6 +30,11 @@ DOCUMENT_TYPES = {
 }
 
 
+def document_type(link: Link) -> str:
+    """Return what the books call the link's document."""
+    return str((link.details or {}).get("type") or DOCUMENT_TYPES[link.kind])
+
+
 def posted_outcome(posting: Posting, link: Link, verb: Verb) -> Outcome:
     """Return what a posted record shows; a variance is never passed over."""
     variance = variance_of(posting) if verb in {Verb.CREATE, Verb.UPDATE} else None
@@ -42,7 +47,7 @@ def posted_outcome(posting: Posting, link: Link, verb: Verb) -> Outcome:
     return Outcome(
         state=PostingState.POSTED.value,
         action=ACTIONS[verb],
-        document_type=DOCUMENT_TYPES[posting.kind],
+        document_type=document_type(link),
         document_id=link.external_id,
         document_number=link.number,
         posted_amount=posting.posted_total,
@@ -149,7 +154,7 @@ def waiting_outcome(state: PostingState, reason: str | None, fault: Fault) -> Ou
 def shown(document: BooksDocument) -> Json:
     """Return a document of the books as a person recognises it."""
     return {
-        "type": DOCUMENT_TYPES[document.kind.value],
+        "type": document.type_name or DOCUMENT_TYPES[document.kind.value],
         "external_id": document.external_id,
         "number": document.number,
         "total": _amount(document.total),

@@ -24,13 +24,21 @@ from app.accounting.records import (
     ItemDraft,
     Kind,
     PaymentDraft,
+    PurchaseDraft,
     SalesDraft,
     TaxPart,
     TaxTreatment,
     Verb,
     Write,
 )
-from app.providers.quickbooks.kinds import NAME_LISTS, PAYMENTS, TRANSACTION_TYPES, address_of
+from app.providers.quickbooks.kinds import (
+    ENTITIES,
+    NAME_LISTS,
+    PAYMENTS,
+    PURCHASE,
+    TRANSACTION_TYPES,
+    address_of,
+)
 from app.providers.quickbooks.text import find_marker, many_lines, one_line, with_marker
 
 CENT = Decimal("0.01")
@@ -94,6 +102,13 @@ def marker_in(write: Write) -> str | None:
     return find_marker(body.get("PrivateNote", body.get("Notes")))
 
 
+def entity_in(write: Write) -> str:
+    """Return the entity that the write is about; a refund is a purchase if it says how it pays."""
+    if write.kind is Kind.REFUND and "PaymentType" in json.loads(write.body):
+        return PURCHASE
+    return ENTITIES[write.kind]
+
+
 def encode(value: object) -> bytes:
     """
     Return the value as UTF-8 JSON; Decimals keep their digits.
@@ -122,6 +137,8 @@ def _write(draft: Draft, verb: Verb, head: Body, marker: str) -> Write:
             body = _payment(draft, marker)
         case ApplicationDraft():
             body = _application(draft, marker)
+        case PurchaseDraft():
+            body = _purchase(draft, marker)
     target = head.get("Id")
     return Write(
         kind=kind,
@@ -146,6 +163,8 @@ def _figures(draft: Draft) -> tuple[Kind, Decimal | None, Decimal | None]:
             return Kind.PAYMENT, draft.amount, None
         case ApplicationDraft():
             return Kind.APPLICATION, Decimal(0), None
+        case PurchaseDraft():
+            return Kind.REFUND, draft.amount, None
 
 
 def _customer(draft: CustomerDraft, marker: str, *, new: bool) -> Body:
@@ -204,6 +223,8 @@ def _sales(draft: SalesDraft, marker: str) -> Body:
         "CurrencyRef": _ref(draft.currency),
         "ExchangeRate": draft.exchange_rate,
         "ShipAddr": _address(draft.ship_to),
+        "DepositToAccountRef": _ref(draft.paid_from_id),
+        "PaymentMethodRef": _ref(draft.method_id),
         "GlobalTaxCalculation": _TREATMENTS.get(draft.treatment),
         "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
         "Line": [_line(line) for line in draft.lines],
@@ -291,7 +312,7 @@ def _payment(draft: PaymentDraft, marker: str) -> Body:
 def _application(draft: ApplicationDraft, marker: str) -> Body:
     """Return a payment of nothing, whose two lines cancel out: the credit pays the invoice."""
     sides = (
-        Applied(kind=Kind.INVOICE, external_id=draft.invoice_id, amount=draft.amount),
+        Applied(kind=draft.charge_kind, external_id=draft.invoice_id, amount=draft.amount),
         Applied(kind=Kind.CREDIT_MEMO, external_id=draft.credit_memo_id, amount=draft.amount),
     )
     return {
@@ -302,6 +323,28 @@ def _application(draft: ApplicationDraft, marker: str) -> Body:
         "ExchangeRate": draft.exchange_rate,
         "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
         "Line": [_settlement(each) for each in sides],
+    }
+
+
+def _purchase(draft: PurchaseDraft, marker: str) -> Body:
+    """Return an expense in cash: of all purchases only these can be linked to a credit."""
+    line = {
+        "Description": _description(draft.description),
+        "Amount": draft.amount,
+        "DetailType": "AccountBasedExpenseLineDetail",
+        "AccountBasedExpenseLineDetail": {"AccountRef": _ref(draft.receivable_id)},
+    }
+    return {
+        "PaymentType": "Cash",
+        "AccountRef": _ref(draft.paid_from_id),
+        "EntityRef": {"value": draft.customer_id, "type": "Customer"},
+        "TxnDate": draft.txn_date,
+        "PaymentMethodRef": _ref(draft.method_id),
+        "CurrencyRef": _ref(draft.currency),
+        "ExchangeRate": draft.exchange_rate,
+        "GlobalTaxCalculation": "NotApplicable" if draft.taxes_apply else None,
+        "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
+        "Line": [_without_none(line)],
     }
 
 

@@ -15,6 +15,7 @@ ENTITIES: Mapping[Kind, str] = {
     Kind.REFUND: "RefundReceipt",
     Kind.JOURNAL_ENTRY: "JournalEntry",
 }
+PURCHASE = "Purchase"
 NAME_LISTS = frozenset((Kind.CUSTOMER, Kind.ITEM))
 PAYMENTS = frozenset((Kind.PAYMENT, Kind.APPLICATION))
 # How QuickBooks names what a payment's line settles.
@@ -22,7 +23,7 @@ TRANSACTION_TYPES: Mapping[Kind, str] = {
     Kind.INVOICE: "Invoice",
     Kind.CREDIT_MEMO: "CreditMemo",
     Kind.JOURNAL_ENTRY: "JournalEntry",
-    Kind.PAYMENT: "Payment",
+    Kind.REFUND: "Expense",
 }
 # The one field of each entity that holds its number, and the one that holds its name.
 NUMBER_FIELDS: Mapping[Kind, str] = {
@@ -44,16 +45,21 @@ class Address:
     params: Mapping[str, str]
 
 
-def address_of(kind: Kind, verb: Verb) -> Address:
+def entities_of(kind: Kind) -> tuple[str, ...]:
+    """Return every entity that a document of the kind may be: money goes back in two ways."""
+    return (ENTITIES[kind], PURCHASE) if kind is Kind.REFUND else (ENTITIES[kind],)
+
+
+def address_of(kind: Kind, verb: Verb, entity: str | None = None) -> Address:
     """
-    Return where a write of that kind goes.
+    Return where a write of that kind goes; *entity* where it is not the kind's usual one.
 
     Customers and items cannot be deleted, only made inactive, which is an update.
 
     Raises:
         ValueError: QuickBooks cannot do that to such a document.
     """
-    path = ENTITIES[kind].lower()
+    path = (entity or ENTITIES[kind]).lower()
     match verb:
         case Verb.CREATE | Verb.UPDATE:
             return Address(path, {})

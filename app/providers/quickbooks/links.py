@@ -11,6 +11,7 @@ PAGES = {
     "Payment": "recvpayment?txnId={id}",
     "CreditMemo": "creditmemo?txnId={id}",
     "RefundReceipt": "refundreceipt?txnId={id}",
+    "Purchase": "expense?txnId={id}",
     "JournalEntry": "journal?txnId={id}",
     "Customer": "customerdetail?nameId={id}",
     "Item": "items",

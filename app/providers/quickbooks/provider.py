@@ -46,7 +46,9 @@ from app.providers.quickbooks.kinds import (
     NAME_LISTS,
     NUMBER_FIELDS,
     PAYMENTS,
+    PURCHASE,
     address_of,
+    entities_of,
 )
 from app.providers.quickbooks.query import Row, Select, Statement, pages
 from app.providers.quickbooks.text import DELETED_SUFFIX, find_marker
@@ -57,6 +59,8 @@ T = TypeVar("T")
 NOT_FOUND = "610"
 # So many ids stand in one condition; the statement stays well below any limit on its length.
 IDS_AT_ONCE = 200
+# These are not found by their customer.
+NO_CUSTOMER = frozenset((ENTITIES[Kind.JOURNAL_ENTRY], PURCHASE))
 _HOLDERS = {"Customer": "customer", "Vendor": "vendor", "Employee": "employee"}
 
 
@@ -149,21 +153,21 @@ class QuickBooksProvider:
         self, kind: Kind, window: CreationWindow
     ) -> AsyncIterator[list[BooksDocument]]:
         """Yield the documents of the kind that were created in the window."""
-        select = self._created(self._all_of(kind), window)
-        pages_read = self._list(
-            select, lambda row: translate.to_document(kind, row), skip=window.skip
-        )
-        async for page in pages_read:
-            yield page
+        skip = window.skip
+        for each in self._all_of(kind):
+            select = self._created(each, window)
+            pages_read = self._list(select, lambda row: translate.to_document(kind, row), skip=skip)
+            async for page in pages_read:
+                yield page
 
     async def documents_between(
         self, kind: Kind, first_day: date, last_day: date
     ) -> AsyncIterator[list[BooksDocument]]:
         """Yield the documents of the kind that are dated in the range, both days included."""
-        select = Select(ENTITIES[kind]).where("TxnDate", ">=", first_day)
-        dated = select.where("TxnDate", "<=", last_day)
-        async for page in self._list(dated, lambda row: translate.to_document(kind, row)):
-            yield page
+        for each in self._all_of(kind):
+            dated = each.where("TxnDate", ">=", first_day).where("TxnDate", "<=", last_day)
+            async for page in self._list(dated, lambda row: translate.to_document(kind, row)):
+                yield page
 
     async def documents_with_ids(
         self, kind: Kind, external_ids: Sequence[str]
@@ -171,9 +175,10 @@ class QuickBooksProvider:
         """Yield those of the documents that the books have, whatever their date."""
         for start in range(0, len(external_ids), IDS_AT_ONCE):
             wanted = tuple(external_ids[start : start + IDS_AT_ONCE])
-            select = Select(ENTITIES[kind]).where("Id", "IN", wanted)
-            async for page in self._list(select, lambda row: translate.to_document(kind, row)):
-                yield page
+            for entity in entities_of(kind):
+                select = Select(entity).where("Id", "IN", wanted)
+                async for page in self._list(select, lambda row: translate.to_document(kind, row)):
+                    yield page
 
     def parts(self, document: BooksDocument) -> DocumentParts:
         """Return a read document's lines and taxes; no call."""
@@ -215,7 +220,7 @@ class QuickBooksProvider:
             OutcomeUnknown: Also for a good answer that does not show our document: without its
                 id, with another one, or without the marker that was sent.
         """
-        address = address_of(write.kind, write.verb)
+        address = address_of(write.kind, write.verb, compose.entity_in(write))
         reply = await self._client.write(
             address.path,
             write.body,
@@ -256,14 +261,11 @@ class QuickBooksProvider:
 
     async def read(self, kind: Kind, external_id: str) -> BooksDocument | None:
         """Return the document as it stands, or None when the books do not have it."""
-        entity = ENTITIES[kind]
-        try:
-            row = await self._get(f"{entity.lower()}/{quote_path(external_id, safe='')}", entity)
-        except RecordRejected as refusal:
-            if refusal.fault.code == NOT_FOUND:
-                return None
-            raise
-        return None if _is_deleted(row) else translate.to_document(kind, row)
+        for entity in entities_of(kind):
+            row = await self._read(entity, external_id)
+            if row is not None and not _is_deleted(row):
+                return translate.to_document(kind, row)
+        return None
 
     async def find_marked(self, kind: Kind, marker: str, hints: LookHints) -> list[BooksDocument]:
         """
@@ -293,7 +295,11 @@ class QuickBooksProvider:
 
     async def find_numbered(self, kind: Kind, number: str) -> list[BooksDocument]:
         """Return documents of that number; a payment's is its reference."""
-        return await self._find(kind, self._all_of(kind).where(NUMBER_FIELDS[kind], "=", number))
+        return [
+            document
+            for each in self._all_of(kind)
+            for document in await self._find(kind, each.where(NUMBER_FIELDS[kind], "=", number))
+        ]
 
     async def name_holders(self, name: str) -> list[NameHolder]:
         """Return who holds a display name, over customers, vendors and employees."""
@@ -313,11 +319,12 @@ class QuickBooksProvider:
         if kind is Kind.ITEM:
             return
         note = "Notes" if kind is Kind.CUSTOMER else "PrivateNote"
-        select = self._all_of(kind).where("MetaData.CreateTime", ">=", since)
-        async for rows in pages(select, self._fetch(select)):
-            ours = [row for row in rows if find_marker(str(row.get(note) or ""))]
-            if ours:
-                yield [translate.to_document(kind, row) for row in ours]
+        for each in self._all_of(kind):
+            select = each.where("MetaData.CreateTime", ">=", since)
+            async for rows in pages(select, self._fetch(select)):
+                ours = [row for row in rows if find_marker(str(row.get(note) or ""))]
+                if ours:
+                    yield [translate.to_document(kind, row) for row in ours]
 
     def matches(self, write: Write, document: BooksDocument) -> bool:
         """Tell whether the document shows what the write asked for."""
@@ -325,9 +332,18 @@ class QuickBooksProvider:
 
     # -- inside
 
-    def _all_of(self, kind: Kind) -> Select:
-        select = Select(ENTITIES[kind])
-        return select.with_inactive() if kind in NAME_LISTS else select
+    def _all_of(self, kind: Kind) -> list[Select]:
+        selects = [Select(entity) for entity in entities_of(kind)]
+        return [each.with_inactive() if kind in NAME_LISTS else each for each in selects]
+
+    async def _read(self, entity: str, external_id: str) -> Row | None:
+        """Return an entity as it stands or as it was deleted; None when there is none."""
+        try:
+            return await self._get(f"{entity.lower()}/{quote_path(external_id, safe='')}", entity)
+        except RecordRejected as refusal:
+            if refusal.fault.code == NOT_FOUND:
+                return None
+            raise
 
     def _created(self, select: Select, window: CreationWindow) -> Select:
         """Narrow to the window, ended by the present so that pages do not shift."""
@@ -419,17 +435,18 @@ def quickbooks_factory(
 
 def _looks(kind: Kind, hints: LookHints) -> list[Select]:
     """Return the searches a look consists of: by number, by customer and date, by reference."""
-    base = Select(ENTITIES[kind])
     looks = []
     number = hints.reference or hints.number if kind in PAYMENTS else hints.number
-    if number:
-        looks.append(base.where(NUMBER_FIELDS[kind], "=", number))
-    if hints.txn_date:
-        dated = base.where("TxnDate", "=", hints.txn_date)
-        by_customer = hints.customer_id and kind is not Kind.JOURNAL_ENTRY
-        looks.append(
-            dated.where("CustomerRef", "=", hints.customer_id or "") if by_customer else dated
-        )
+    for entity in entities_of(kind):
+        base = Select(entity)
+        if number:
+            looks.append(base.where(NUMBER_FIELDS[kind], "=", number))
+        if hints.txn_date:
+            dated = base.where("TxnDate", "=", hints.txn_date)
+            by_customer = hints.customer_id and entity not in NO_CUSTOMER
+            looks.append(
+                dated.where("CustomerRef", "=", hints.customer_id or "") if by_customer else dated
+            )
     if not looks:
         raise ValueError(f"nothing to look for a {kind} by")
     return looks
@@ -447,7 +464,7 @@ def _proven(write: Write, reply: Reply) -> BooksDocument | None:
     Raises:
         OutcomeUnknown: The answer does not show what it should.
     """
-    entity = entity_of(reply.payload, ENTITIES[write.kind])
+    entity = entity_of(reply.payload, compose.entity_in(write))
     if entity is None or not entity.get("Id"):
         raise OutcomeUnknown(_fault(reply), "QuickBooks' answer does not hold the document.")
     if write.target is not None and str(entity["Id"]) != write.target:

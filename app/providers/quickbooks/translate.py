@@ -32,7 +32,7 @@ from app.accounting.records import (
     TaxRate,
 )
 from app.providers.quickbooks import compare, wire
-from app.providers.quickbooks.kinds import PAYMENTS
+from app.providers.quickbooks.kinds import PAYMENTS, PURCHASE
 from app.providers.quickbooks.text import find_marker
 
 Row = Mapping[str, object]
@@ -301,13 +301,14 @@ def _transaction_document(kind: Kind, row: Row) -> BooksDocument:
         balance=parsed.balance,
         unapplied=parsed.balance if kind is Kind.CREDIT_MEMO and unapplied is None else unapplied,
         currency=_id(parsed.currency_ref),
-        customer_id=_id(parsed.customer_ref),
+        customer_id=_id(parsed.customer_ref) or _id(parsed.entity_ref),
         txn_date=parsed.txn_date,
         marker=find_marker(parsed.private_note),
         voided=compare.is_voided(row),
         created_at=parsed.meta_data.create_time,
         applied=_applied(parsed) if settles else (),
         fingerprint=compare.fingerprint_transaction(parsed, settles=settles),
+        type_name=PURCHASE if kind is Kind.REFUND and parsed.payment_type else None,
         source=row,
     )
 

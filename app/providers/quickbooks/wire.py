@@ -314,7 +314,7 @@ class TxnTaxDetail(Wire):
 
 class Transaction(Entity):
     """
-    An invoice, credit memo, refund receipt, payment or journal entry.
+    An invoice, credit memo, refund receipt, purchase, payment or journal entry.
 
     One model for all: each leaves out what it does not have.
     """
@@ -323,6 +323,8 @@ class Transaction(Entity):
     txn_date: Day = None
     due_date: Day = None
     customer_ref: OptionalRef = None
+    entity_ref: OptionalRef = None
+    payment_type: str | None = None
     currency_ref: OptionalRef = None
     exchange_rate: Decimal | None = None
     private_note: str | None = None
