@@ -34,6 +34,15 @@ class LastJob(BaseModel):
     fixes: list[str] = []
 
 
+class ForeignPayment(BaseModel):
+    """A payment of the invoice that was recorded in QuickBooks, unknown to billing."""
+
+    external_id: str
+    number: str | None = None
+    date: str | None = None
+    amount: str = Field(description="What of it settles this invoice")
+
+
 class LinkState(BaseModel):
     """The record's document in the books; `absent` until there is one."""
 
@@ -48,6 +57,9 @@ class LinkState(BaseModel):
     currency: str | None = None
     open: str | None = Field(
         default=None, description="Not settled yet when it was last seen; of a payment: unapplied"
+    )
+    foreign_payments: list[ForeignPayment] = Field(
+        default=[], description="As the last reconciliation found them"
     )
     updated_at: datetime | None = None
     last_job: LastJob | None = None

@@ -168,6 +168,7 @@ def link_row(link: Link | None, record: Record | None) -> dict[str, Any]:
             "tax": _text(link.tax),
             "currency": link.currency,
             "open": _text(link.unapplied),
+            "foreign_payments": (link.details or {}).get("foreign_payments", []),
             "updated_at": link.updated_at.isoformat(),
         }
     if record is not None:

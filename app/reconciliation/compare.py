@@ -50,6 +50,7 @@ class Known:
     fingerprint: str | None
     total: Decimal | None
     tax: Decimal | None
+    open: Decimal | None
     applied: frozenset[tuple[str, str, Decimal]]
     updated_at: datetime
 

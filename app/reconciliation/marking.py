@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.records import BooksDocument, Kind
 from app.kit.money import as_text
-from app.ledger.links import remember
+from app.ledger.links import remember, still_open
 from app.ledger.models import Link
 from app.ledger.outcomes import drift_outcome
 from app.ledger.postings import open_posting
@@ -56,6 +56,37 @@ async def _mark(session: AsyncSession, finding: Finding) -> bool:
     elif finding.mark is not Mark.NONE:
         remember(link, finding.document)
     return True
+
+
+_REFRESH = text(
+    """
+    UPDATE links SET unapplied = seen.open, sync_token = seen.sync_token,
+        updated_at = clock_timestamp()
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:opens AS numeric[]), CAST(:tokens AS text[]),
+        CAST(:stamps AS timestamptz[])) AS seen (id, open, sync_token, stamp)
+    WHERE links.id = seen.id AND links.updated_at = seen.stamp AND NOT EXISTS (
+        SELECT FROM postings WHERE postings.link_id = links.id
+            AND postings.state IN ('pending', 'sending', 'unknown', 'parked', 'conflict'))
+    """
+)
+
+
+def has_moved(link: Known, document: BooksDocument) -> bool:
+    """Tell whether only its open balance or its token moved: something was applied to it."""
+    same = link.state == LinkState.LIVE.value and document.fingerprint == link.fingerprint
+    now = (still_open(document), document.sync_token)
+    return same and now != (link.open, link.sync_token)
+
+
+async def refresh(session: AsyncSession, moved: Sequence[tuple[Known, BooksDocument]]) -> None:
+    """Keep on links what is still open of their documents; one statement, whatever their number."""
+    values = {
+        "ids": [link.id for link, _ in moved],
+        "opens": [still_open(document) for _, document in moved],
+        "tokens": [document.sync_token for _, document in moved],
+        "stamps": [link.updated_at for link, _ in moved],
+    }
+    await session.execute(_REFRESH, values)
 
 
 async def note_foreign_payments(

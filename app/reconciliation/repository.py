@@ -29,6 +29,7 @@ def known(link: Link) -> Known:
         fingerprint=link.fingerprint,
         total=link.total,
         tax=link.tax,
+        open=link.unapplied,
         applied=_applied(link.details or {}),
         updated_at=link.updated_at,
     )

@@ -26,7 +26,7 @@ from app.reconciliation.causes import CAUSES
 from app.reconciliation.compare import Billed, Known, Mark, Verdict, compare
 from app.reconciliation.ground import BILLING_KINDS, TAKEN_BACK, Ground
 from app.reconciliation.lookup import Lookup, Page
-from app.reconciliation.marking import Finding, mark, note_foreign_payments
+from app.reconciliation.marking import Finding, has_moved, mark, note_foreign_payments, refresh
 from app.reconciliation.report import Difference, Report
 from app.reconciliation.repository import last_records, links_by_record
 from app.reconciliation.tally import Tally
@@ -47,6 +47,7 @@ class Walk:
         self._report = report
         self._seen: set[UUID] = set()
         self._findings: list[Finding] = []
+        self._moved: list[tuple[Known, BooksDocument]] = []
         self._reads_left = READ_AGAIN
         self._lookup = Lookup(ground)
         self._tally = Tally(ground, report)
@@ -152,6 +153,8 @@ class Walk:
         verdict = compare(billed, link, document, lambda: parts)
         if verdict.mark is not Mark.NONE:
             self._findings.append(Finding(link=link, mark=verdict.mark, document=document))
+        elif has_moved(link, document):
+            self._moved.append((link, document))
         if verdict.code is None:
             return None
         words = CAUSES[verdict.code]
@@ -347,11 +350,14 @@ class Walk:
             if not document.voided and document.total:
                 self._report.of(kind, currency).others.add(document.total, document.tax or ZERO)
         findings, self._findings = self._findings, []
+        moved, self._moved = self._moved, []
         foreign = [each for each in others if kind is Kind.PAYMENT and not each.voided]
-        if not findings and not foreign:
+        if not (findings or foreign or moved):
             return
         async with self._ground.db.transaction(self._ground.organization_id) as session:
             noted = await mark(session, findings)
+            if moved:
+                await refresh(session, moved)
             company = self._ground.company_id
             self._report.foreign_payments += await note_foreign_payments(session, company, foreign)
         if findings:

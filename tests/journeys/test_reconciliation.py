@@ -351,11 +351,25 @@ async def test_a_payment_recorded_in_the_books_is_shown_at_the_invoice(case: Cas
         "Line": [{"Amount": 40, "LinkedTxn": [{"TxnId": invoice["Id"], "TxnType": "Invoice"}]}],
     }
     edit(case, "create", "Payment", body)
+    made = next(
+        row
+        for row in case.merchant.simulator.documents("Payment", case.merchant.realm_id)
+        if row.get("PaymentRefNum") == "cheque 7"
+    )
 
     found = await reconcile(case)
 
     assert found["in_step"] is True, found["differences"]
     assert found["foreign_payments"] == 1
+    link = (await case.billed("invoices", "i1"))["link"]
+    assert (link["state"], link["open"]) == ("live", "72.00")
+    (payment,) = link["foreign_payments"]
+    assert payment == {
+        "external_id": made["Id"],
+        "number": "cheque 7",
+        "date": case.day,
+        "amount": "40.00",
+    }
     assert kind_of(found, "payment")["others"]["total"] == "40.00"
 
 

@@ -50,6 +50,7 @@ def build_known(**changes: Any) -> Known:
         "fingerprint": OURS,
         "total": Decimal(100),
         "tax": Decimal(0),
+        "open": Decimal(100),
         "applied": frozenset(),
         "updated_at": datetime(2026, 3, 1, tzinfo=UTC),
     }
