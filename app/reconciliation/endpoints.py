@@ -9,7 +9,7 @@ from typing import IO, Annotated, Any
 from uuid import UUID
 
 import anyio.to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app.integrations.service import get_integration
@@ -183,7 +183,9 @@ async def preflight(
     integration_id: UUID,
     request: Request,
     tenant: Writer,
-    wanted: PreflightIn | None = None,
+    wanted: Annotated[
+        PreflightIn | None, Body(openapi_examples=examples.PREFLIGHT_REQUESTS)
+    ] = None,
     _key: IdempotencyKey = None,
 ) -> PreflightOut:
     """

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from fastapi.openapi.models import Example
+
 _MONEY: dict[str, Any] = {"documents": 2, "total": "224.00", "tax": "24.00"}
 DIFFERENCE: dict[str, Any] = {
     "kind": "invoice",
@@ -73,6 +75,12 @@ RECONCILIATION: dict[str, Any] = {
     "differences_total": 1,
     "foreign_payments": 0,
     "quickbooks_calls": {"read": 3},
+}
+PREFLIGHT_REQUESTS: dict[str, Example] = {
+    "month": {
+        "summary": "One month",
+        "value": {"date_from": "2026-03-01", "date_to": "2026-03-31"},
+    }
 }
 PREFLIGHT: dict[str, Any] = {
     "integration_id": "0199a3c1-5b7e-7c11-8f0a-3d5be1a2c010",

@@ -71,7 +71,7 @@ class Lookup:
             holder = page.marked.get(document.marker)
             if holder is None:
                 await keep_stray(session, self._ground.facts.keeper, document, "unknown_record")
-            elif holder.external_id is not None:
+            elif holder.external_id not in {None, document.external_id}:
                 await keep_stray(session, self._ground.facts.keeper, document, "second_document")
 
     async def _find_doubles(

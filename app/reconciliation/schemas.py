@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app.accounting.records import CompanyProfile
 from app.kit.fields import Day
@@ -73,7 +73,7 @@ class TaxRow(BaseModel):
     difference: str
 
 
-class CustomerRow(BaseModel):
+class DifferingCustomerSums(BaseModel):
     """A customer with differing documents: invoices less credits and payments."""
 
     customer: str
@@ -174,7 +174,7 @@ class ReconciliationOut(BaseModel):
     in_step: bool = Field(description="Nothing differs")
     kinds: list[KindRow]
     taxes: list[TaxRow]
-    customers: list[CustomerRow] = Field(
+    customers: list[DifferingCustomerSums] = Field(
         description=f"The {TOP_CUSTOMERS} that differ most; only differing documents are summed"
     )
     causes: list[CauseRow]
@@ -214,14 +214,14 @@ def tax_rows(done: Reconciled) -> list[TaxRow]:
     return rows
 
 
-def customer_rows(report: Report) -> list[CustomerRow]:
+def customer_rows(report: Report) -> list[DifferingCustomerSums]:
     """Return the customers that differ most, the greatest difference first."""
     ordered = sorted(
         report.customers.items(),
         key=lambda entry: (-abs(entry[1].in_books - entry[1].billed), entry[0]),
     )
     return [
-        CustomerRow(
+        DifferingCustomerSums(
             customer=customer,
             currency=currency,
             documents=sums.documents,
@@ -250,11 +250,6 @@ def cause_rows(report: Report) -> list[CauseRow]:
 
 class PreflightIn(Strict):
     """Which documents are looked at; all of them where a day is left out."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"date_from": "2026-03-01", "date_to": "2026-03-31"}]},
-    )
 
     date_from: Day | None = None
     date_to: Day | None = None

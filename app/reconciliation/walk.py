@@ -108,21 +108,27 @@ class Walk:
         double = page.doubles.get(document.external_id)
         if document.marker is None and double is None:
             return None, False
-        if document.voided:
-            return None, True
         holder = double or page.marked.get(document.marker or "")
+        under_another_kind = holder is not None and holder.external_id == document.external_id
+        if document.voided or under_another_kind:
+            return None, True
         if holder is None:
             return self._extra(kind, document, "unknown_marked_document", None), True
         if holder.external_id is not None:
             return self._extra(kind, document, "second_document_in_books", holder), True
-        # The ledger does not know yet that it arrived.
+        return self._not_known_yet(kind, document, holder, page), True
+
+    def _not_known_yet(
+        self, kind: Kind, document: BooksDocument, holder: Known, page: Page
+    ) -> Difference | None:
+        """Return the difference of a document that arrived, which the ledger does not know yet."""
         self._seen.add(holder.id)
         row = page.rows.get(holder.billing_id)
         if row is None or not self._ground.covers(row.record_date):
-            return None, True
+            return None
         billed = self._tally.count_billed(row)
         self._tally.count_books(kind, document, billed.currency)
-        return self._difference(billed, CAUSES["not_settled"], holder, document), True
+        return self._difference(billed, CAUSES["not_settled"], holder, document)
 
     def _extra(
         self, kind: Kind, document: BooksDocument, code: str, holder: Known | None
