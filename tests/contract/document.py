@@ -83,6 +83,9 @@ class Document:
         ]
 
     def _resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The schema that is meant: of a body that may be left out, the one that is not null."""
+        if "anyOf" in schema:
+            schema = next(each for each in schema["anyOf"] if each.get("type") != "null")
         while "$ref" in schema:
             found: Any = self.raw
             for part in schema["$ref"].removeprefix("#/").split("/"):

@@ -115,9 +115,8 @@ class Player:
     # ------------------------------------------------------------------------------ the script
 
     async def play(self) -> None:
-        for probe in ("healthz", "readyz", "metrics"):
-            await self.one(probe)
         await self._sign_up()
+        await self._look_around()
         await self._connect()
         imported = (await self.all("create_sync_job"))["import"]
         await self._ended(imported)
@@ -142,6 +141,14 @@ class Player:
         await self.one("list_integrations")
         await self.one("get_integration")
         await self.all("update_integration")
+
+    async def _look_around(self) -> None:
+        """What can be read without naming anything: probes, figures, lists."""
+        played = {call.operation for call in self.calls}
+        for operation in self.document.operations.values():
+            plain = operation.method == "GET" and "{" not in operation.path
+            if plain and operation.id not in played:
+                await self.one(operation.id)
 
     async def _connect(self) -> None:
         begun = await self.one("connect")
@@ -204,6 +211,7 @@ class Player:
 
     async def _export(self) -> None:
         await self._push_unmapped()
+        await self.one("preflight")
         exported = await self.example("create_sync_job", "export")
         ended = await self._ended(exported)
         assert ended["counts"]["created"], ended
@@ -211,6 +219,7 @@ class Player:
         refused = [row for row in found if row["state"] == "rejected"]
         assert [row["billing_id"] for row in refused] == ["inv_unmapped"], refused
         await self.one("download_sync_job_records")
+        await self.one("list_sync_job_findings")
         await self.one("get_invoice", billing_id="inv_5001")
         await self._ended(await self.one("retry_sync_job"))
         self.ids["job_id"] = exported["id"]

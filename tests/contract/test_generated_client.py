@@ -113,19 +113,20 @@ def integration(client: Client, served: Served) -> Any:
     made = client.call("create_integration", body=wanted)
     begun = client.call("connect", made.id, body=client.new("ConnectIn", return_url=RETURN_URL))
     consent(served, begun.authorization_url)
-    assert client.call("get_connection", made.id).status == "connected"
+    assert client.call("get_connection", made.id).company.external_id == SECOND_REALM
     return made.id
 
 
 def consent(served: Served, page_url: str) -> None:
-    """Be the merchant's browser: choose the second company and agree."""
+    """Be the merchant's browser: agree, for the second company."""
+    switches = f"{served.simulator_url}/_control/switches"
     with httpx.Client(trust_env=False) as browser:
+        browser.patch(switches, json={"authorize_realm": SECOND_REALM}).raise_for_status()
         form = re.findall(r'name="form" value="([^"]*)"', browser.get(page_url).text)[0]
         left = browser.post(page_url, data={"form": form})
-        decision = {"url": left.headers["location"], "realm_id": SECOND_REALM}
-        control = f"{served.simulator_url}/_control/authorize"
-        back = browser.post(control, json={"decision": "connect", **decision}).json()["location"]
-        browser.get(back)
+        back = browser.get(left.headers["location"])
+        browser.get(back.headers["location"])
+        browser.patch(switches, json={"authorize_realm": None}).raise_for_status()
 
 
 def test_nothing_is_left_out_but_the_ndjson_form(

@@ -47,7 +47,7 @@ def walked(served: Served) -> list[tuple[str, int, str]]:
     assert done.returncode == 0, done.stderr
     found = re.split(rf"{STEP}(\d+)\n", done.stdout)[:-1]
     answers = list(zip(lines, map(int, found[1::2]), found[0::2], strict=True))
-    assert done.stderr == ""
+    assert done.stderr == "", done.stdout[-6000:]
     return answers
 
 
