@@ -26,6 +26,15 @@ EXAMPLES = 5
 # What tells two causes of one code apart.
 APART = ("price_codes", "field", "holders", "settled_by")
 
+# What a blocked record's details name, the nearest cause first.
+NEEDED = {
+    "customer": Kind.CUSTOMER,
+    "invoices": Kind.INVOICE,
+    "refund": Kind.REFUND,
+    "payment": Kind.PAYMENT,
+    "credit_note": Kind.CREDIT_MEMO,
+}
+
 Subject = tuple[str, str]  # kind, billing id
 Key = tuple[str, str]  # code, and what tells it apart
 
@@ -57,10 +66,10 @@ class Found:
         """What a blocked record waits for."""
         if self.state != "blocked":
             return []
-        if customer := self.details.get("customer"):
-            return [(Kind.CUSTOMER.value, customer)]
-        if invoices := self.details.get("invoices"):
-            return [(Kind.INVOICE.value, invoice) for invoice in invoices]
+        for name, kind in NEEDED.items():
+            if needed := self.details.get(name):
+                ids = needed if isinstance(needed, list) else [needed]
+                return [(kind.value, billing_id) for billing_id in ids]
         if self.kind == Kind.APPLICATION.value:
             return [(Kind.CREDIT_MEMO.value, self.billing_id.partition(SEPARATOR)[0])]
         return []

@@ -36,6 +36,63 @@ RECORDS = (
         ),
     ),
     Words(
+        "too_many_lines",
+        "The document has too many lines for QuickBooks.",
+        "With taxes QuickBooks takes 750 lines.",
+        ("Bill it on several documents.",),
+    ),
+    Words(
+        "exchange_rate_required",
+        "A document in a foreign currency needs its exchange rate.",
+        "QuickBooks would take one of its own otherwise.",
+        ("Push it again with exchange_rate: home currency for one of its currency.",),
+    ),
+    Words(
+        "other_currency",
+        "The refund is in another currency than what it pays back.",
+        "QuickBooks links documents of one currency only.",
+        ("Refund it in its own currency.",),
+    ),
+    Words(
+        "refund_changed",
+        "The refund stands in the books with other content.",
+        "It was changed in billing after it was posted; money that went back is not rewritten.",
+        ("Record the difference as a refund of its own, or correct it in QuickBooks.",),
+    ),
+    Words(
+        "payment_not_posted",
+        "The payment that a refund pays back is not in QuickBooks.",
+        "The payment's own record says why.",
+        ("Export the payment first.",),
+    ),
+    Words(
+        "refund_not_posted",
+        "The refund is not in QuickBooks.",
+        "What links it to what it pays back waits for it.",
+        ("Look at the refund's own record in the job.",),
+    ),
+    Words(
+        "nothing_left_to_refund",
+        "What it pays back is settled already.",
+        "Less than the refund is left unapplied in QuickBooks.",
+        (
+            "Take back what it is applied to, and export again.",
+            "Or issue a credit note and refund that, or give the refund lines of its own.",
+        ),
+    ),
+    Words(
+        "no_refund_account",
+        "It is not known from which account the money leaves.",
+        "Money goes back from a bank or credit card account.",
+        ("Map the payment method to a deposit account, or set accounts.deposit_account_id.",),
+    ),
+    Words(
+        "no_receivable_account",
+        "It is not known to which receivable account the refund belongs.",
+        "There is none in its currency, or more than one.",
+        ("Map the role receivable to an account; import accounts if there is none.",),
+    ),
+    Words(
         "broken_mapping",
         "A mapping does not hold any more.",
         "What it points to was made inactive, changed or removed in QuickBooks.",

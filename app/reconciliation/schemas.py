@@ -73,7 +73,7 @@ class TaxRow(BaseModel):
     difference: str
 
 
-class DifferingCustomerSums(BaseModel):
+class DifferingCustomerRow(BaseModel):
     """A customer with differing documents: invoices less credits and payments."""
 
     customer: str
@@ -174,7 +174,7 @@ class ReconciliationOut(BaseModel):
     in_step: bool = Field(description="Nothing differs")
     kinds: list[KindRow]
     taxes: list[TaxRow]
-    customers: list[DifferingCustomerSums] = Field(
+    customers: list[DifferingCustomerRow] = Field(
         description=f"The {TOP_CUSTOMERS} that differ most; only differing documents are summed"
     )
     causes: list[CauseRow]
@@ -214,14 +214,14 @@ def tax_rows(done: Reconciled) -> list[TaxRow]:
     return rows
 
 
-def customer_rows(report: Report) -> list[DifferingCustomerSums]:
+def customer_rows(report: Report) -> list[DifferingCustomerRow]:
     """Return the customers that differ most, the greatest difference first."""
     ordered = sorted(
         report.customers.items(),
         key=lambda entry: (-abs(entry[1].in_books - entry[1].billed), entry[0]),
     )
     return [
-        DifferingCustomerSums(
+        DifferingCustomerRow(
             customer=customer,
             currency=currency,
             documents=sums.documents,
