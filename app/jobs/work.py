@@ -95,7 +95,9 @@ async def check_fence(session: AsyncSession, company_id: UUID, fence: int) -> No
     Raises:
         LeaseLost: The fence has risen.
     """
-    statement = select(Lane.fence).where(Lane.company_id == company_id).with_for_update(read=True)
+    # A key share keeps claims out, which lock for update, but lets heartbeats and wake-ups pass.
+    share = select(Lane.fence).where(Lane.company_id == company_id)
+    statement = share.with_for_update(read=True, key_share=True)
     if await session.scalar(statement) != fence:
         raise LeaseLost
 
