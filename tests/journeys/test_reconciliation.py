@@ -397,3 +397,31 @@ async def test_few_differences_are_shown_and_all_are_counted(case: Case) -> None
     found = await reconcile(case, limit=1)
 
     assert (len(found["differences"]), found["differences_total"]) == (1, 3)
+
+
+async def test_more_than_a_page_of_records_is_gone_through_to_its_end(case: Case) -> None:
+    records = [
+        {
+            "billing_id": case.id(f"m{number}"),
+            "updated_at": "2026-03-01T00:00:00Z",
+            "number": case.id(f"M{number}"),
+            "customer": case.customer,
+            "invoice_date": case.day,
+            "currency": "CAD",
+            "lines": [{"line_id": "1", "price_code": "plan", "amount": "1.00"}],
+            "tax_total": "0.00",
+            "total": "1.00",
+        }
+        for number in range(1001)
+    ]
+    answer = await case.merchant.http.post(
+        f"/v1/integrations/{case.merchant.integration_id}/billing/invoices/batch",
+        content="\n".join(json.dumps(record) for record in records),
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    assert answer.status_code == 200, answer.text
+
+    found = await reconcile(case, kind="invoice", limit=0)
+
+    assert (found["differences"], found["differences_total"]) == ([], 1001)
+    assert kind_of(found, "invoice")["difference"] == "-1001.00"
