@@ -200,6 +200,7 @@ class Payment(Record):
     payment_date: Day
     amount: Annotated[Amount, Field(gt=0)]
     currency: CurrencyCode
+    exchange_rate: ExchangeRate | None = None
     method: Text | None = None
     reference: Text | None = None
     allocations: Allocations = ()

@@ -6,6 +6,7 @@ from app.accounting.records import Customer, Kind, LookHints, Verb
 from app.billing import repository as billing_rows
 from app.billing import schemas as billing
 from app.books import repository as books
+from app.exports.currencies import customer_and_currency, in_currency
 from app.exports.decisions import Decision, Send, Settle, linked, refused, unchanged
 from app.exports.drafts import MAX_DISPLAY_NAME, book_name, customer_draft, too_long
 from app.exports.facts import ExportFacts, find_billing_row
@@ -26,16 +27,23 @@ class CustomerDecider:
     async def __call__(
         self, session: AsyncSession, facts: ExportFacts, link: Link, record: Record
     ) -> Decision:
-        row = await find_billing_row(session, facts, record)
+        billing_id, currency = customer_and_currency(record.billing_id)
+        if currency is None:
+            row = await find_billing_row(session, facts, record)
+        else:
+            kind = Kind.CUSTOMER.value
+            rows = await billing_rows.load(session, facts.integration.id, kind, [billing_id])
+            row = rows.get(billing_id)
         if row is None:
             return refused(
                 "unknown_customer",
                 "The customer is not known here.",
-                f"Documents name the customer {record.billing_id!r}, who was never pushed.",
+                f"Documents name the customer {billing_id!r}, who was never pushed.",
                 "Push the customer, and export again.",
             )
-        customer = billing_rows.parse(row)
-        assert isinstance(customer, billing.Customer)  # noqa: S101 - its kind
+        found = billing_rows.parse(row)
+        assert isinstance(found, billing.Customer)  # noqa: S101 - its kind
+        customer = in_currency(found, currency)
         if problem := _problem(facts, customer):
             return problem
         if link.state == LinkState.ABSENT.value:

@@ -152,6 +152,7 @@ def payment_draft(
     method_id: str | None,
     deposit_account_id: str | None,
     currency: str | None,
+    exchange_rate: Decimal | None = None,
     note: str,
 ) -> PaymentDraft:
     """Return the draft of a payment: one line per allocation, the rest unapplied."""
@@ -164,6 +165,7 @@ def payment_draft(
         method_id=method_id,
         deposit_account_id=deposit_account_id,
         currency=currency,
+        exchange_rate=exchange_rate,
         note=note,
     )
 

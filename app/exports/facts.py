@@ -15,6 +15,7 @@ from app.billing import schemas as billing
 from app.billing.models import BillingRecord
 from app.books import repository as books
 from app.connections.models import Company
+from app.exports.drafts import book_name
 from app.exports.tax import PriceCodes, RateTarget, TaxTarget
 from app.integrations.models import Integration
 from app.integrations.schemas import IntegrationSettings
@@ -74,6 +75,8 @@ class ExportFacts:
     methods: Mapping[str, mappings.PaymentMethodTarget]
     # Some sales tax code, where a document needs one whatever it is (US-AST).
     any_tax_code: str | None = None
+    # Whether billing knows any refund, so that payments are asked what went back of them.
+    any_refunds: bool = True
     # How many documents of the job need each set of taxes; counted when the job was planned.
     affected: Mapping[PriceCodes, int] = field(default_factory=dict)
     places: dict[str, ItemPlace] = field(default_factory=dict)
@@ -182,8 +185,21 @@ async def load_facts(
         any_tax_code=await mappings.any_tax_code(session, company_id)
         if profile.tax_model is TaxModel.US_AST
         else None,
+        any_refunds=await _any_refunds(session, integration_id),
         affected=affected or {},
     )
+
+
+async def _any_refunds(session: AsyncSession, integration_id: UUID) -> bool:
+    found = await session.scalar(
+        select(BillingRecord.id)
+        .where(
+            BillingRecord.integration_id == integration_id,
+            BillingRecord.kind == Kind.REFUND.value,
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 # ------------------------------------------------------------------------- records and their links
@@ -289,7 +305,7 @@ async def _named_item(session: AsyncSession, facts: ExportFacts, name: str) -> I
         select(Link).where(
             Link.company_id == facts.company_id,
             Link.kind == Kind.ITEM.value,
-            Link.number == name,
+            Link.number == book_name(name),
             Link.state == LinkState.LIVE.value,
         )
     )

@@ -1,14 +1,16 @@
 """Payments and applications of credits: what settles which invoice, and by how much."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounting.records import ApplicationDraft, Kind, LookHints
+from app.accounting.records import ApplicationDraft, Applied, Kind, LookHints
 from app.billing import repository as billing_rows
 from app.billing import schemas as billing
+from app.exports.currencies import check_currency, rate_to_send
 from app.exports.decisions import (
     Decision,
     Refusal,
@@ -21,6 +23,7 @@ from app.exports.decisions import (
 )
 from app.exports.drafts import payment_draft
 from app.exports.facts import ExportFacts, billing_row
+from app.exports.refunded import content_with, standing_refunds
 from app.exports.sales import customer_of, live_invoices, open_day
 from app.exports.writes import Composer
 from app.jobs.models import Record
@@ -45,10 +48,15 @@ class PaymentDecider:
         row = await billing_row(session, facts, record)
         payment = billing_rows.parse(row)
         assert isinstance(payment, billing.Payment)  # noqa: S101 - its kind
-        if (settled := by_state(link, row.content_hash)) is not None:
+        refunds: list[Applied] = []
+        if link.state == LinkState.LIVE.value and facts.any_refunds:
+            standing = await standing_refunds(session, facts, "payment", payment.billing_id)
+            refunds = list(standing.values())
+        content_hash = content_with(row.content_hash, refunds)
+        if (settled := by_state(link, content_hash)) is not None:
             return settled
         try:
-            return await self._compose(session, facts, link, payment, row.content_hash)
+            return await self._compose(session, facts, link, payment, content_hash, refunds)
         except Refusal as refusal:
             return refusal.decision
 
@@ -59,13 +67,14 @@ class PaymentDecider:
         link: Link,
         payment: billing.Payment,
         content_hash: str,
+        refunds: Sequence[Applied],
     ) -> Decision:
-        allocated = sum((part.amount for part in payment.allocations), ZERO)
+        taken = sum((part.amount for part in refunds), ZERO)
+        allocated = sum((part.amount for part in payment.allocations), taken)
         if allocated > payment.amount:
             raise Refusal(_over_allocated(payment, allocated))
-        if facts.foreign(payment.currency):
-            raise Refusal(_foreign(facts, payment))
-        customer_id = await customer_of(session, facts, payment.customer)
+        check_currency(facts, payment.currency, payment.exchange_rate)
+        customer_id = await customer_of(session, facts, payment.customer, payment.currency)
         wanted = [part.invoice for part in payment.allocations]
         invoices = await live_invoices(session, facts, wanted)
         if missing := [billing_id for billing_id in wanted if billing_id not in invoices]:
@@ -83,8 +92,10 @@ class PaymentDecider:
             deposit_account_id=(method.deposit_account_id if method else None)
             or facts.settings.accounts.deposit_account_id,
             currency=facts.document_currency(payment.currency),
+            exchange_rate=rate_to_send(facts, payment.currency, payment.exchange_rate),
             note=f"Payment {payment.reference or payment.billing_id}{remark}",
         )
+        draft = replace(draft, allocations=(*draft.allocations, *refunds))
         hints = LookHints(customer_id=customer_id, txn_date=day, reference=draft.reference)
         if link.state == LinkState.LIVE.value:
             return self._composer.update(
@@ -152,15 +163,6 @@ def _over_allocated(payment: billing.Payment, allocated: Decimal) -> Settle:
         f"Its allocations are {money(allocated)}, the payment is {money(payment.amount)}: "
         f"{money(allocated - payment.amount)} too much.",
         "Correct the allocations in the billing system.",
-    )
-
-
-def _foreign(facts: ExportFacts, payment: billing.Payment) -> Settle:
-    return refused(
-        "currency_not_enabled",
-        "The company in QuickBooks keeps one currency only.",
-        f"It is in {payment.currency}, the books are in {facts.profile.home_currency}.",
-        "Turn on multicurrency in QuickBooks.",
     )
 
 
@@ -237,12 +239,13 @@ class ApplicationDecider:
             )
         day, remark = open_day(facts, note.date)
         draft = ApplicationDraft(
-            customer_id=await customer_of(session, facts, note.customer),
+            customer_id=await customer_of(session, facts, note.customer, note.currency),
             txn_date=day,
             amount=amount,
             invoice_id=invoices[invoice_id],
             credit_memo_id=credit.external_id,
             currency=facts.document_currency(note.currency),
+            exchange_rate=rate_to_send(facts, note.currency, note.exchange_rate),
             note=f"Credit {note.number} applied{remark}",
         )
         hints = LookHints(customer_id=draft.customer_id, txn_date=day)

@@ -15,11 +15,17 @@ from app.billing import repository as billing_rows
 from app.billing import schemas as billing
 from app.billing.arithmetic import UnreadableDocument, read_document
 from app.billing.models import BillingRecord
+from app.exports.currencies import customer_and_currency, customer_key
 from app.exports.tax import PriceCodes, price_codes_of
 from app.jobs.models import Record
 from app.jobs.work import JobView
 from app.kit.ids import new_id
-from app.ledger.identity import SEPARATOR, application_id
+from app.ledger.identity import (
+    SEPARATOR,
+    application_id,
+    refund_and_credit,
+    refund_application_id,
+)
 from app.ledger.links import applied_credits, links_of
 
 PLAN = "plan"
@@ -35,6 +41,8 @@ ORDER = (
     "credit_memos",
     "payments",
     "applications",
+    "refunds",
+    "refund_links",
 )
 RESOURCE_STEPS: Mapping[str, tuple[str, ...]] = {
     "customers": ("customers",),
@@ -49,6 +57,7 @@ RESOURCE_STEPS: Mapping[str, tuple[str, ...]] = {
         "credit_memos",
         "applications",
     ),
+    "refunds": ("customers", "items", "refunds", "refund_links"),
 }
 
 
@@ -76,8 +85,15 @@ class Planned:
 
 @dataclass(slots=True)
 class Plan:
-    """Everything a job will do, each record once."""
+    """
+    Everything a job will do, each record once.
 
+    *home_currency* is set where the books keep several currencies: customers then are noted with
+    the currency they are billed in, for the books have one customer for each.
+    """
+
+    home_currency: str | None = None
+    billed_in: set[tuple[str, str]] = field(default_factory=set)
     records: dict[tuple[str, str, str], Planned] = field(default_factory=dict)
     customers: set[str] = field(default_factory=set)
     price_codes: set[str] = field(default_factory=set)
@@ -88,10 +104,22 @@ class Plan:
         key = (planned.step, planned.kind, planned.billing_id)
         self.records.setdefault(key, planned)
 
+    def needs_customer(self, billing_id: str, currency: str | None) -> None:
+        if self.home_currency is None or currency is None:
+            self.customers.add(billing_id)
+        else:
+            self.billed_in.add((billing_id, currency))
 
-async def make_plan(session: AsyncSession, job: JobView, tax_codes: frozenset[str]) -> Plan:
+
+async def make_plan(
+    session: AsyncSession,
+    job: JobView,
+    tax_codes: frozenset[str],
+    *,
+    home_currency: str | None = None,
+) -> Plan:
     """Select the records in range (or those of a retry), and what they need."""
-    plan = Plan()
+    plan = Plan(home_currency=home_currency)
     if job.selection is not None:
         await _add_selected(session, job, plan, tax_codes)
     else:
@@ -111,7 +139,12 @@ async def make_plan(session: AsyncSession, job: JobView, tax_codes: frozenset[st
 async def _add_in_range(
     session: AsyncSession, job: JobView, plan: Plan, tax_codes: frozenset[str]
 ) -> None:
-    kinds = {"invoices": "invoice", "payments": "payment", "credits": "credit_note"}
+    kinds = {
+        "invoices": "invoice",
+        "payments": "payment",
+        "credits": "credit_note",
+        "refunds": "refund",
+    }
     for resource, kind in kinds.items():
         if resource not in job.resources:
             continue
@@ -132,7 +165,7 @@ def add_row(plan: Plan, row: BillingRecord, tax_codes: frozenset[str]) -> None:
         step = "payment_voids" if cancelled else "payments"
         plan.add(_planned(row, step, Kind.PAYMENT, "void" if cancelled else "post"))
         if not cancelled:
-            plan.customers.add(record.customer)
+            plan.needs_customer(record.customer, record.currency)
     elif isinstance(record, billing.Invoice):
         void = record.status == "void"
         step = "invoice_voids" if void else "invoices"
@@ -141,6 +174,8 @@ def add_row(plan: Plan, row: BillingRecord, tax_codes: frozenset[str]) -> None:
             _note_needs(plan, record, tax_codes)
     elif isinstance(record, billing.CreditNote):
         _add_credit(plan, row, record, tax_codes)
+    elif isinstance(record, billing.Refund):
+        _add_refund(plan, row, record, tax_codes)
 
 
 def _add_credit(
@@ -171,6 +206,31 @@ def _add_credit(
         )
 
 
+def _add_refund(
+    plan: Plan, row: BillingRecord, refund: billing.Refund, tax_codes: frozenset[str]
+) -> None:
+    plan.add(_planned(row, "refunds", Kind.REFUND, "post"))
+    if refund.lines:
+        _note_needs(plan, refund, tax_codes)
+        return
+    # What it pays back stands in the books, and so does its customer.
+    if refund.credit_note is not None:
+        kind = Kind.APPLICATION.value
+        billing_id = refund_application_id(refund.billing_id, refund.credit_note)
+    else:
+        kind, billing_id = Kind.PAYMENT.value, refund.payment or ""
+    plan.add(
+        Planned(
+            step="refund_links",
+            kind=kind,
+            billing_id=billing_id,
+            operation="post",
+            customer=refund.customer,
+            day=refund.date,
+        )
+    )
+
+
 async def _add_taken_back(session: AsyncSession, job: JobView, plan: Plan) -> None:
     """Add the applications that stand in the books and that their credit note has no more."""
     for credit_id, invoice in await applied_credits(session, job.company_id, list(plan.credits)):
@@ -191,10 +251,8 @@ async def _add_taken_back(session: AsyncSession, job: JobView, plan: Plan) -> No
         )
 
 
-def _note_needs(
-    plan: Plan, document: billing.Invoice | billing.CreditNote, tax_codes: frozenset[str]
-) -> None:
-    plan.customers.add(document.customer)
+def _note_needs(plan: Plan, document: billing.SalesDocument, tax_codes: frozenset[str]) -> None:
+    plan.needs_customer(document.customer, document.currency)
     try:
         sums = read_document(document, tax_codes)
     except UnreadableDocument:
@@ -239,9 +297,14 @@ async def _add_customers(session: AsyncSession, job: JobView, plan: Plan) -> Non
 
 
 async def _add_needed(session: AsyncSession, job: JobView, plan: Plan) -> None:
-    rows = await billing_rows.load(session, job.integration_id, "customer", plan.customers)
+    wanted = {customer_and_currency(key)[0] for key in plan.customers}
+    wanted |= {billing_id for billing_id, _ in plan.billed_in}
+    rows = await billing_rows.load(session, job.integration_id, "customer", wanted)
+    for billing_id, currency in plan.billed_in:
+        own = (rows[billing_id].currency if billing_id in rows else None) or plan.home_currency
+        plan.customers.add(customer_key(billing_id, currency, own=own or currency))
     for billing_id in sorted(plan.customers):
-        row = rows.get(billing_id)
+        row = rows.get(customer_and_currency(billing_id)[0])
         plan.add(
             Planned(
                 step="customers",
@@ -271,8 +334,15 @@ async def _add_selected(
             plan.customers.add(billing_id)
         elif kind == Kind.ITEM.value:
             plan.price_codes.add(billing_id)
+        elif kind == Kind.APPLICATION.value and (linked := refund_and_credit(billing_id)):
+            wanted.setdefault(Kind.REFUND.value, set()).add(linked[0])
         elif kind == Kind.APPLICATION.value:
             applications.append(billing_id)
+        elif kind == Kind.PAYMENT.value and "payments" not in job.resources:
+            # The payment stands here for the refund that it paid.
+            plan.add(
+                Planned(step="refund_links", kind=kind, billing_id=billing_id, operation="post")
+            )
         else:
             wanted.setdefault(_billing_kind(kind), set()).add(billing_id)
     for kind, ids in wanted.items():

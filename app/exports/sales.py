@@ -15,6 +15,7 @@ from app.billing import repository as billing_rows
 from app.billing import schemas as billing
 from app.billing.arithmetic import DocumentSums, UnreadableDocument, read_document
 from app.billing.models import BillingRecord
+from app.exports.currencies import check_currency, key_for, rate_to_send
 from app.exports.decisions import (
     Decision,
     Refusal,
@@ -27,6 +28,7 @@ from app.exports.decisions import (
 )
 from app.exports.drafts import MAX_NUMBER, SalesHeader, postal_address, sales_draft, too_long
 from app.exports.facts import ExportFacts, billing_row, find_item, links_needed, reason_item
+from app.exports.refunded import standing_refunds
 from app.exports.tax import TaxLayout, UnmappedTaxes, lay_out
 from app.exports.us import us_layout
 from app.exports.writes import Composer
@@ -39,6 +41,8 @@ from app.ledger.states import STANDING, LinkState
 
 NOT_SHOWN = {*billing_rows.APART, "applications"}
 SalesRecord = billing.Invoice | billing.CreditNote
+# More lines than these the books do not take on a document with tax.
+MOST_TAXED_LINES = 750
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +107,9 @@ class SalesDecider:
         """Let an edit pass while the document is open; what is settled already stays."""
         if isinstance(document, billing.CreditNote):
             applied = await applications_of(session, facts, document.billing_id)
-            if applied:
-                raise Refusal(_applied_credit(document, applied))
+            refunds = await standing_refunds(session, facts, "credit_note", document.billing_id)
+            if applied or refunds:
+                raise Refusal(_applied_credit(document, [*applied, *_named(refunds)]))
             return
         paid = await paid_on(session, facts, document.billing_id)
         total = sum(paid.values(), ZERO)
@@ -119,11 +124,12 @@ class SalesDecider:
         document: SalesRecord,
         row: BillingRecord,
     ) -> Composed:
-        sums = _sums(facts, document)
+        sums = sums_of(facts, document)
         _check_header(facts, document, sums)
-        customer_id = await customer_of(session, facts, document.customer)
-        items = await self._items(session, facts, document, sums)
-        layout = _layout(facts, document, sums)
+        customer_id = await customer_of(session, facts, document.customer, document.currency)
+        reason = document.reason if isinstance(document, billing.CreditNote) else "credit_note"
+        items = await items_of(session, facts, sums, reason=reason)
+        layout = layout_of(facts, document, sums)
         day, note = _day_and_note(facts, document, self._kind)
         header = SalesHeader(
             kind=self._kind,
@@ -132,7 +138,7 @@ class SalesDecider:
             txn_date=day,
             due_date=document.due_date if isinstance(document, billing.Invoice) else None,
             currency=facts.document_currency(document.currency),
-            exchange_rate=document.exchange_rate if facts.profile.multicurrency else None,
+            exchange_rate=rate_to_send(facts, document.currency, document.exchange_rate),
             note=note,
             ship_to=await ship_to(session, facts, document.customer),
         )
@@ -145,37 +151,6 @@ class SalesDecider:
             hints=hints,
             content_hash=content_of(row),
         )
-
-    async def _items(
-        self,
-        session: AsyncSession,
-        facts: ExportFacts,
-        document: SalesRecord,
-        sums: DocumentSums,
-    ) -> dict[str | None, str]:
-        items: dict[str | None, str] = {}
-        missing: list[str] = []
-        for code in dict.fromkeys(line.price_code for line in sums.lines):
-            if code is None:
-                assert isinstance(document, billing.CreditNote)  # noqa: S101 - invoices need one
-                items[None] = _reason_item(facts, document)
-                continue
-            place = await find_item(session, facts, code)
-            if place is None:
-                missing.append(code)
-            else:
-                items[code] = place.item_id
-        if missing:
-            raise Refusal(
-                refused(
-                    "unknown_item",
-                    "There is no item in QuickBooks for a line.",
-                    f"No item was found for the price codes {', '.join(missing)}.",
-                    "Map these price codes to items, push their charges, or set a fallback item.",
-                    details={"price_codes": missing},
-                )
-            )
-        return items
 
 
 # ------------------------------------------------------------------------ what the record says
@@ -211,7 +186,13 @@ def _by_state(link: Link, content: str) -> Settle | None:
     return None
 
 
-def _sums(facts: ExportFacts, document: SalesRecord) -> DocumentSums:
+def sums_of(facts: ExportFacts, document: billing.SalesDocument) -> DocumentSums:
+    """
+    Return the document, read.
+
+    Raises:
+        Refusal: It contradicts itself.
+    """
     try:
         return read_document(document, facts.tax_codes)
     except UnreadableDocument as wrong:
@@ -226,7 +207,13 @@ def _sums(facts: ExportFacts, document: SalesRecord) -> DocumentSums:
         ) from wrong
 
 
-def _check_header(facts: ExportFacts, document: SalesRecord, sums: DocumentSums) -> None:
+def check_amounts(sums: DocumentSums) -> None:
+    """
+    Let pass what the books can take.
+
+    Raises:
+        Refusal: The total is negative, nothing is billed, or there are too many lines.
+    """
     if sums.gross < 0:
         raise Refusal(
             refused(
@@ -238,6 +225,20 @@ def _check_header(facts: ExportFacts, document: SalesRecord, sums: DocumentSums)
         )
     if sums.gross == 0 and not any(line.net for line in sums.lines):
         raise Refusal(skipped("zero_document", "It bills nothing, so there is nothing to post."))
+    if len(sums.lines) > MOST_TAXED_LINES and any(line.taxes for line in sums.lines):
+        raise Refusal(
+            refused(
+                "too_many_lines",
+                "The document has too many lines for QuickBooks.",
+                f"It has {len(sums.lines)} lines; with taxes QuickBooks takes {MOST_TAXED_LINES}.",
+                "Bill it on several documents.",
+                details={"limit": MOST_TAXED_LINES, "lines": len(sums.lines)},
+            )
+        )
+
+
+def _check_header(facts: ExportFacts, document: SalesRecord, sums: DocumentSums) -> None:
+    check_amounts(sums)
     if long := too_long("number", document.number, MAX_NUMBER):
         raise Refusal(
             refused(
@@ -248,27 +249,21 @@ def _check_header(facts: ExportFacts, document: SalesRecord, sums: DocumentSums)
                 details={"field": "number", "limit": long.limit, "length": long.length},
             )
         )
-    if facts.foreign(document.currency):
-        raise Refusal(
-            refused(
-                "currency_not_enabled",
-                "The company in QuickBooks keeps one currency only.",
-                f"It is billed in {document.currency}, the books are in "
-                f"{facts.profile.home_currency}.",
-                "Turn on multicurrency in QuickBooks, or bill in the home currency.",
-            )
-        )
+    check_currency(facts, document.currency, document.exchange_rate)
 
 
-async def customer_of(session: AsyncSession, facts: ExportFacts, billing_id: str) -> str:
+async def customer_of(
+    session: AsyncSession, facts: ExportFacts, billing_id: str, currency: str
+) -> str:
     """
-    Return the customer's id in the books.
+    Return the id in the books of the customer who is billed in *currency*.
 
     Raises:
         Refusal: It is not in the books; the record is blocked by it.
     """
-    links = await links_needed(session, facts, Kind.CUSTOMER, [billing_id])
-    link = links.get(billing_id)
+    key = await key_for(session, facts, billing_id, currency)
+    links = await links_needed(session, facts, Kind.CUSTOMER, [key])
+    link = links.get(key)
     if link is None or link.state not in STANDING or not link.external_id:
         raise Refusal(
             blocked(
@@ -292,14 +287,47 @@ async def ship_to(session: AsyncSession, facts: ExportFacts, billing_id: str) ->
     return postal_address(customer.addresses.shipping or customer.addresses.billing)
 
 
-def _reason_item(facts: ExportFacts, note: billing.CreditNote) -> str:
-    item_id = reason_item(facts, note.reason)
+async def items_of(
+    session: AsyncSession, facts: ExportFacts, sums: DocumentSums, *, reason: str
+) -> dict[str | None, str]:
+    """
+    Return the item of each price code; lines without one have the item of the *reason*.
+
+    Raises:
+        Refusal: There is none for some line.
+    """
+    items: dict[str | None, str] = {}
+    missing: list[str] = []
+    for code in dict.fromkeys(line.price_code for line in sums.lines):
+        if code is None:
+            items[None] = _reason_item(facts, reason)
+            continue
+        place = await find_item(session, facts, code)
+        if place is None:
+            missing.append(code)
+        else:
+            items[code] = place.item_id
+    if missing:
+        raise Refusal(
+            refused(
+                "unknown_item",
+                "There is no item in QuickBooks for a line.",
+                f"No item was found for the price codes {', '.join(missing)}.",
+                "Map these price codes to items, push their charges, or set a fallback item.",
+                details={"price_codes": missing},
+            )
+        )
+    return items
+
+
+def _reason_item(facts: ExportFacts, reason: str) -> str:
+    item_id = reason_item(facts, reason)
     if item_id is None:
         raise Refusal(
             refused(
                 "no_credit_item",
                 "There is no item for a credit line.",
-                f"A line has no price code, and no item is set for the reason {note.reason!r}.",
+                f"A line has no price code, and no item is set for the reason {reason!r}.",
                 "Set the item of this reason (or a fallback item) in the settings.",
             )
         )
@@ -309,7 +337,13 @@ def _reason_item(facts: ExportFacts, note: billing.CreditNote) -> str:
 # --------------------------------------------------------------------------------- taxes, dates
 
 
-def _layout(facts: ExportFacts, document: SalesRecord, sums: DocumentSums) -> TaxLayout:
+def layout_of(facts: ExportFacts, document: billing.SalesDocument, sums: DocumentSums) -> TaxLayout:
+    """
+    Return how the document's taxes are sent.
+
+    Raises:
+        Refusal: A tax is not mapped, or the company takes no such taxes.
+    """
     targets = facts.tax_targets(_date_of(document))
     try:
         if facts.taxed_by_code:
@@ -336,7 +370,7 @@ def _unmapped(facts: ExportFacts, unmapped: UnmappedTaxes) -> Settle:
     )
 
 
-def _date_of(document: SalesRecord) -> date:
+def _date_of(document: billing.SalesDocument) -> date:
     return document.invoice_date if isinstance(document, billing.Invoice) else document.date
 
 
@@ -425,6 +459,10 @@ def _paid_invoice(invoice: billing.Invoice, paid: Mapping[str, Decimal], total: 
     )
 
 
+def _named(refunds: Mapping[str, object]) -> list[str]:
+    return [f"refund {billing_id}" for billing_id in sorted(refunds)]
+
+
 def _plain(billing_id: str) -> str:
     return billing_id.replace("\x1f", " → ")
 
@@ -477,7 +515,11 @@ class RemovalDecider:
         if self._kind is Kind.INVOICE:
             settled = sorted(await paid_on(session, facts, record.billing_id))
         elif self._kind is Kind.CREDIT_MEMO:
+            refunds = await standing_refunds(session, facts, "credit_note", record.billing_id)
             settled = sorted(await applications_of(session, facts, record.billing_id))
+            settled += _named(refunds)
+        elif self._kind is Kind.PAYMENT:
+            settled = _named(await standing_refunds(session, facts, "payment", record.billing_id))
         else:
             return None
         if not settled:

@@ -12,12 +12,14 @@ from app.billing import repository as billing_rows
 from app.billing.models import BillingRecord
 from app.connections.models import Company
 from app.exports.batches import BACKLOG, BATCH_SIZE, pass_over_unchanged, process_batch
+from app.exports.currencies import customer_key
 from app.exports.customers import CustomerDecider
 from app.exports.facts import load_facts
 from app.exports.items import ItemDecider
 from app.exports.payments import ApplicationDecider, PaymentDecider
 from app.exports.plan import PLAN, make_plan, save_plan, steps_for
 from app.exports.process import Decide, Lane, process
+from app.exports.refunds import RefundDecider, RefundLinkDecider
 from app.exports.sales import RemovalDecider, SalesDecider
 from app.exports.tax import PriceCodes
 from app.exports.writes import Composer
@@ -25,7 +27,7 @@ from app.integrations.models import Integration
 from app.jobs.models import Record, Step
 from app.jobs.repository import save_cursor
 from app.jobs.work import JobView, StepView, WorkContext
-from app.ledger.identity import application_id
+from app.ledger.identity import application_id, refund_application_id
 from app.ledger.links import BookKeeper
 
 PAGE = 300
@@ -64,7 +66,9 @@ class ExportWork:
     async def _plan(self, context: WorkContext, job: JobView, step: StepView) -> None:
         async with context.transaction() as session:
             codes = await billing_rows.price_codes(session, job.integration_id)
-            plan = await make_plan(session, job, codes.tax_codes)
+            profile = context.profile
+            home = profile.home_currency if profile.multicurrency else None
+            plan = await make_plan(session, job, codes.tax_codes, home_currency=home)
             steps = await _step_ids(session, job.id)
             await save_plan(session, job, plan, steps)
             affected = [
@@ -151,6 +155,8 @@ def deciders(composer: Composer) -> dict[str, Decide]:
         "credit_memos": SalesDecider(composer, Kind.CREDIT_MEMO),
         "payments": PaymentDecider(composer),
         "applications": ApplicationDecider(composer),
+        "refunds": RefundDecider(composer),
+        "refund_links": RefundLinkDecider(composer),
     }
 
 
@@ -220,6 +226,14 @@ class MarkerPlacer:
             Kind.CREDIT_MEMO.value: "credit_note",
             Kind.APPLICATION.value: "credit_note",
         }.get(kind, kind)
+        ids = await self._ids(session, kind, stored)
+        if kind == Kind.APPLICATION.value:
+            ids += await self._refund_links(session)
+        elif kind == Kind.CUSTOMER.value:
+            ids += await self._in_other_currencies(session, ids)
+        return {self._keeper.identity(kind, id_).marker: id_ for id_ in ids}
+
+    async def _ids(self, session: AsyncSession, kind: str, stored: str) -> list[str]:
         rows = await session.execute(
             select(BillingRecord.billing_id, BillingRecord.body["applications"]).where(
                 BillingRecord.integration_id == self._integration_id,
@@ -233,7 +247,38 @@ class MarkerPlacer:
                 ids.extend(application_id(billing_id, part["invoice"]) for part in parts)
             else:
                 ids.append(billing_id)
-        return {self._keeper.identity(kind, id_).marker: id_ for id_ in ids}
+        return ids
+
+    async def _refund_links(self, session: AsyncSession) -> list[str]:
+        credit = BillingRecord.body["credit_note"].astext
+        rows = await session.execute(
+            select(BillingRecord.billing_id, credit).where(
+                BillingRecord.integration_id == self._integration_id,
+                BillingRecord.kind == Kind.REFUND.value,
+                credit.is_not(None),
+            )
+        )
+        return [refund_application_id(refund_id, credit_id) for refund_id, credit_id in rows]
+
+    async def _in_other_currencies(
+        self, session: AsyncSession, customers: Sequence[str]
+    ) -> list[str]:
+        """Return the ids under which customers are linked for further currencies."""
+        currencies = await session.scalars(
+            select(BillingRecord.currency)
+            .where(
+                BillingRecord.integration_id == self._integration_id,
+                BillingRecord.kind.in_(("invoice", "payment", "credit_note", "refund")),
+                BillingRecord.currency.is_not(None),
+            )
+            .distinct()
+        )
+        return [
+            customer_key(billing_id, currency, own="")
+            for currency in currencies
+            for billing_id in customers
+            if currency
+        ]
 
 
 async def keeper_and_placer(

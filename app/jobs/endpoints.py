@@ -289,7 +289,7 @@ def _record_row(
         job_id=record.job_id,
         kind=record.kind,
         operation=record.operation,
-        billing_id=record.billing_id.replace("\x1f", " → "),
+        billing_id=record.billing_id.strip("\x1f").replace("\x1f", " → "),
         billing_number=record.billing_number,
         customer=record.customer,
         date=record.record_date,

@@ -126,10 +126,6 @@ def _check_mode(integration: Integration, request: ExportRequest) -> None:
         )
     if request.dry_run:
         raise NotAvailableYet("Dry runs are not available yet.", fixes=["Leave dry_run out."])
-    if "refunds" in request.resources:
-        raise NotAvailableYet(
-            "Exporting refunds is not available yet.", fixes=["Leave refunds out."]
-        )
 
 
 def _export_range(request: ExportRequest, today: date) -> tuple[date, date]:

@@ -377,16 +377,6 @@ async def test_a_payment_of_a_refused_invoice_is_blocked_until_both_arrive(case:
             "reversed_range",
         ),
         ({"direction": "export", "resources": ["journal_entries"]}, 409, "wrong_mode"),
-        (
-            {
-                "direction": "export",
-                "resources": ["refunds"],
-                "date_from": "2026-03-01",
-                "date_to": "2026-03-01",
-            },
-            409,
-            "not_available_yet",
-        ),
         ({"direction": "export", "resources": ["invoices"], "surprise": 1}, 422, None),
     ],
 )
