@@ -77,7 +77,16 @@ def _fits(
 def _suggested(
     price_codes: PriceCodes, code: TaxCode, books: TaxBooks, *, exact: bool
 ) -> Suggestion:
-    pairs = pair_up(price_codes, books.rates_of(code) or ()) or ()
+    pairs = pair_up(price_codes, books.rates_of(code) or ())
+    if pairs is None:
+        # Price codes that differ in case only: which is which rate, names do not tell.
+        return Suggestion(
+            status=Status.AMBIGUOUS,
+            choices=(code,),
+            reason=f"The rates of {code.name!r} fit {said(price_codes)}, but their names do not "
+            "tell which price code is which rate.",
+            fixes=("Confirm the code and name the pairs.",),
+        )
     if exact:
         return Suggestion(status=Status.SUGGESTED, code=code, pairs=pairs, name_matches=True)
     return Suggestion(
