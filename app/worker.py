@@ -9,6 +9,7 @@ import socket
 from typing import Any, cast
 
 import structlog
+from arq.constants import in_progress_key_prefix, job_key_prefix
 from arq.worker import Worker, func
 
 from app.bootstrap import Collaborators, build
@@ -43,6 +44,19 @@ async def run_worker(settings: Settings, *, database_url: str, redis_url: str) -
         log.info("worker_stopped", worker=runner.worker)
 
 
+class Bell(Worker):
+    """arq's worker, which a message that makes no sense cannot stop."""
+
+    async def run_job(self, job_id: str, score: int) -> None:
+        """Run one message; one that breaks arq itself is taken out of the queue."""
+        try:
+            await super().run_job(job_id, score)
+        except Exception as error:  # noqa: BLE001 - whatever a stranger has put there
+            log.warning("message_refused", error=type(error).__name__)
+            await self.pool.zrem(self.queue_name, job_id)
+            await self.pool.delete(job_key_prefix + job_id, in_progress_key_prefix + job_id)
+
+
 async def listen(runner: Runner, redis_url: str) -> None:
     """Pass the doorbell's rings on. Without Redis nothing is missed, only a little later found."""
     while True:
@@ -55,7 +69,7 @@ async def _listen_once(runner: Runner, redis_url: str) -> None:
     async def ring(_: dict[Any, Any], *arguments: Any, **options: Any) -> None:
         runner.ring()
 
-    worker = Worker(
+    worker = Bell(
         functions=[func(cast(Any, ring), name=RING, keep_result=0, max_tries=1)],
         queue_name=QUEUE,
         redis_pool=arq_redis(redis_url, retries=8),
