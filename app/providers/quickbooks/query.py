@@ -46,6 +46,7 @@ FILTERABLE: Mapping[str, frozenset[str]] = {
         ("TxnDate", "TotalAmt", "CustomerRef", "PaymentMethodRef", "PaymentRefNum")
     ),
     "JournalEntry": frozenset(("TxnDate", "DocNumber")),
+    "Purchase": frozenset(("TxnDate", "DocNumber", "TotalAmt", "PaymentType", "AccountRef")),
 }
 
 
