@@ -57,7 +57,7 @@ class Shop:
         return next(str(row["external_id"]) for row in rows["data"] if row["name"] == name)
 
     async def invoice(
-        self, id_: str, lines: Sequence[Line], total: str, tax: str, **fields: Any
+        self, id_: str, lines: Sequence[Line], total: str, tax: str, /, **fields: Any
     ) -> None:
         body = {
             "number": f"INV-{id_}",
@@ -71,7 +71,7 @@ class Shop:
         await self.merchant.put("invoices", id_, **(body | fields))
 
     async def credit(
-        self, id_: str, lines: Sequence[Line], total: str, tax: str, **fields: Any
+        self, id_: str, lines: Sequence[Line], total: str, tax: str, /, **fields: Any
     ) -> None:
         body = {
             "number": f"CN-{id_}",
