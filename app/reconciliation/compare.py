@@ -11,6 +11,7 @@ from uuid import UUID
 
 from app.accounting.records import BooksDocument, DocumentParts, Kind
 from app.billing.arithmetic import DocumentSums
+from app.exports.refunded import content_with
 from app.kit.money import ZERO, as_text
 from app.ledger.links import AS_FOUND
 from app.ledger.states import STANDING, LinkState
@@ -96,7 +97,9 @@ def compare(
     if edited:
         return _edited(billed, link, document, parts)
     mark = Mark.RESTORED if _may_be_restored(link) else Mark.NONE
-    if link.content_hash not in {None, AS_FOUND, billed.content_hash}:
+    refunds = [part for part in document.applied if part.kind is Kind.REFUND]
+    content_hash = content_with(billed.content_hash, refunds)
+    if link.content_hash not in {None, AS_FOUND, content_hash}:
         return Verdict(code="edit_not_exported", mark=mark)
     if _same_money(billed, document):
         return Verdict(mark=mark)

@@ -241,3 +241,17 @@ async def test_retry_of_a_blocked_link_is_made_anew(canadian: Shop) -> None:
 
     assert again["counts"]["blocked"] == 0, await canadian.merchant.records(again)
     assert canadian.balanced()
+
+
+async def test_reconciliation_sees_no_difference_in_what_was_refunded(canadian: Shop) -> None:
+    day = "2026-05-05"
+    await canadian.payment("f15", "80.00", {}, payment_date=day)
+    await canadian.credit("f15", [("plan", "10.00", {})], "10.00", "0.00", date=day)
+    await refund(canadian, "rf15", "30.00", payment="f15", date=day)
+    await refund(canadian, "rf16", "10.00", credit_note="f15", date=day)
+    await canadian.export("payments", "credits", "refunds")
+
+    days = {"date_from": day, "date_to": day}
+    found = await canadian.merchant.call("GET", "/reconciliation", params=days)
+
+    assert found["in_step"], found["differences"]
