@@ -255,3 +255,28 @@ async def test_reconciliation_sees_no_difference_in_what_was_refunded(canadian: 
     found = await canadian.merchant.call("GET", "/reconciliation", params=days)
 
     assert found["in_step"], found["differences"]
+
+
+async def test_lost_answer_of_a_refund_is_found_and_never_paid_twice(canadian: Shop) -> None:
+    await canadian.credit("f17", [("plan", "10.00", {})], "10.00", "0.00")
+    await refund(canadian, "rf17", "10.00", credit_note="f17")
+    lost = {
+        "match": {"entity": "^purchase$", "operation": "create", "times": 1},
+        "action": {"when": "after", "cut": "before_answer"},
+    }
+    await canadian.export("credits")
+    before = len(canadian.simulator.documents("Purchase", canadian.realm_id))
+    canadian.simulator.add_faults(lost)
+    try:
+        job = await canadian.export("refunds")
+        assert job["counts"]["unknown"] == 1
+        job = await canadian.merchant.settled(job)
+    finally:
+        canadian.simulator.clear_faults()
+
+    record = await canadian.record(job, "rf17", "refund")
+    assert (record["state"], record["document"]["type"]) == ("posted", "Purchase")
+    assert len(canadian.simulator.documents("Purchase", canadian.realm_id)) == before + 1
+    again = await canadian.export("refunds")
+    assert not again["counts"]["unknown"]
+    assert canadian.document("f17", "CreditMemo")["RemainingCredit"] == 0
