@@ -28,6 +28,7 @@ PURE := \
 	app/providers/quickbooks/translate.py \
 	$(wildcard app/exports/journal.py app/exports/plan*.py app/exports/tax*.py app/imports/plan*.py)
 COVERAGE_FLOOR ?= 95
+COMPILE := --quiet --universal --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 
 export MAKE_GOAL = $(firstword $(MAKECMDGOALS))
 
@@ -75,6 +76,14 @@ coverage: dev  ## Measure the coverage of the modules that only compute
 measure: dev  ## Measure install size, time to first result and memory, into README.md
 	@$(BIN)/python scripts/measure.py $(ARGS)
 
+.PHONY: fuzz
+fuzz: dev  ## Call every operation with what is allowed and what is not, for long (ARGS=seconds)
+	@PYTHONPATH=. $(BIN)/python scripts/fuzz.py $(ARGS)
+
+.PHONY: audit
+audit:  ## Look the pinned dependencies up among known vulnerabilities (needs the network and uv)
+	@uvx pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
+
 .PHONY: bench
 bench: dev  ## Run the benchmarks
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -84,9 +93,12 @@ bench-export: dev  ## Measure exporting within QuickBooks' limits
 	@$(BIN)/python -m benchmarks.export $(ARGS)
 
 .PHONY: lock
-lock:  ## Resolve constraints.txt anew (needs uv)
-	@uv pip compile --quiet --universal --all-extras --no-annotate --no-header \
-		--no-emit-index-url --no-emit-find-links --upgrade pyproject.toml -o constraints.txt
+lock:  ## Resolve constraints.txt and the hashes of the image's packages anew (needs uv)
+	@uv pip compile $(COMPILE) --all-extras --upgrade pyproject.toml -o constraints.txt
+	@uv pip compile $(COMPILE) --generate-hashes -c constraints.txt pyproject.toml \
+		-o requirements.lock
+	@echo 'setuptools>=77' | uv pip compile $(COMPILE) --generate-hashes --upgrade - \
+		-o requirements-build.lock
 
 .PHONY: clean
 clean:  ## Remove .venv and all caches; data in .ledgerwire stays
