@@ -169,6 +169,13 @@ def invalid_request(error: RequestValidationError) -> Invalid:
     return Invalid(detail or "The request is not valid", errors=fields[:50])
 
 
+def unreadable(cause: BaseException) -> Invalid:
+    """Return the refusal of a body that is not even read: the framework would say 400 only."""
+    if isinstance(cause, RecursionError):
+        return Invalid("The JSON is nested too deeply.", code="too_deep")
+    return Invalid("This is not JSON in UTF-8.", code="malformed_json")
+
+
 def _pointer(location: tuple[int | str, ...] | list[int | str]) -> str:
     where, *path = [str(part) for part in location] or [""]
     if where == "body":
@@ -198,6 +205,8 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     async def http(_: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+        if isinstance(error.__cause__, RecursionError | ValueError):
+            return render(unreadable(error.__cause__))
         refusal = AppError(str(error.detail), code=HTTP_CODES.get(error.status_code, "refused"))
         refusal.status = error.status_code
         refusal.headers = dict(error.headers or {})
