@@ -18,14 +18,13 @@ from app.accounting.errors import (
     RetryLater,
 )
 from app.accounting.records import Verb
-from app.exports.decisions import Decision, Send, Settle
+from app.exports.decisions import Decision, Settle, order_of, refused_before
 from app.exports.facts import NeedsDocument, look_ahead
 from app.exports.process import (
     MAX_DOUBTS,
     Decide,
     Lane,
     decision_on,
-    refused_before,
     settled_by_others,
 )
 from app.jobs.models import Record
@@ -76,7 +75,9 @@ async def process_batch(lane: Lane, records: Sequence[Record], decide: Decide) -
     async def intend(session: AsyncSession) -> None:
         nonlocal found
         found = await _sort(session, lane, records, decide)
-        begun = await begin_together(session, lane.context, lane.facts.keeper, found.orders)
+        begun = await begin_together(
+            session, lane.context, lane.facts.keeper, found.orders, lane="batch"
+        )
         # The clock of "not older than 5 s" runs from the commit that comes now.
         intents[:] = [replace(intent, began_at=monotonic()) for intent in begun]
 
@@ -187,27 +188,11 @@ def _put(
         found.outcomes[record.id] = decision.outcome
     elif decision.write.verb is not Verb.CREATE:
         found.alone.append(record)
-    elif past and not record.force and refused_before(past[-1], decision):
+    elif refused_before(record, past, decision):
         found.refused.append((record, past[-1]))
     else:
         found.carried.append(record)
-        found.orders.append(_order(record, link, past, decision))
-
-
-def _order(record: Record, link: Link, past: Sequence[Past], decision: Send) -> Order:
-    """Return the order to create; its generation is one above the last of the same operation."""
-    same = [each.generation for each in past if each.operation == decision.operation]
-    return Order(
-        record_id=record.id,
-        link=link,
-        write=decision.write,
-        operation=decision.operation,
-        generation=max(same, default=-1) + 1,
-        content_hash=decision.content_hash,
-        hints=decision.hints,
-        currency=decision.currency,
-        remark=decision.remark,
-    )
+        found.orders.append(order_of(record, link, past, decision))
 
 
 def _after_batch(lane: Lane, settled: Sequence[Settled]) -> None:

@@ -1,15 +1,19 @@
 """What an export does with one record: settle it without a call, or send one write."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from app.accounting.records import BooksDocument, LookHints, Write
+from app.jobs.models import Record
 from app.jobs.records import Outcome
 from app.kit.db import Json
 from app.kit.money import as_text
 from app.ledger.models import Link
 from app.ledger.outcomes import document_type
-from app.ledger.postings import Remark
+from app.ledger.postings import Past, Remark, body_hash
+from app.ledger.states import PostingState
+from app.ledger.together import Order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,33 @@ class Send:
 
 
 Decision = Settle | Send
+
+
+def order_of(record: Record, link: Link, past: Sequence[Past], decision: Send) -> Order:
+    """Return what is to be written; its generation is one above the last of the same operation."""
+    same = [each.generation for each in past if each.operation == decision.operation]
+    return Order(
+        record_id=record.id,
+        link=link,
+        write=decision.write,
+        operation=decision.operation,
+        generation=max(same, default=-1) + 1,
+        content_hash=decision.content_hash,
+        hints=decision.hints,
+        currency=decision.currency,
+        remark=decision.remark,
+    )
+
+
+def refused_before(record: Record, past: Sequence[Past], decision: Send) -> bool:
+    """Tell whether exactly this was refused last; only a change makes it worth a call."""
+    if record.force or not past:
+        return False
+    return (
+        past[-1].state == PostingState.REJECTED.value
+        and past[-1].operation == decision.operation
+        and past[-1].body_hash == body_hash(decision.write.body)
+    )
 
 
 class Refusal(Exception):

@@ -5,7 +5,7 @@ Whatever a former worker, job or edit left on the link is taken up first: a link
 posting at most, so overlapping jobs meet here and never write twice.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,15 @@ from app.accounting.errors import (
     RecordRejected,
 )
 from app.accounting.records import Kind
-from app.exports.decisions import Decision, Send, Settle, adopted, refused
+from app.exports.decisions import (
+    Decision,
+    Send,
+    Settle,
+    adopted,
+    order_of,
+    refused,
+    refused_before,
+)
 from app.exports.facts import ExportFacts, NeedsDocument
 from app.jobs.models import Record
 from app.jobs.records import Outcome, attach_posting, follow_posting, pass_on, set_outcome
@@ -32,9 +40,10 @@ from app.ledger.desk import begin_sending, carry_out
 from app.ledger.links import AS_FOUND, link_to_document, lock_link, remember
 from app.ledger.models import Link, Posting
 from app.ledger.outcomes import DOCUMENT_TYPES, drift_outcome
-from app.ledger.postings import Past, body_hash, draft, last_posting, move, open_posting
+from app.ledger.postings import Past, move, open_posting, pasts_of
 from app.ledger.settle import Intent, Settled, settle_posted
-from app.ledger.states import STANDING, LinkState, Parked, PostingState
+from app.ledger.states import OPEN, STANDING, LinkState, Parked, PostingState
+from app.ledger.together import begin_together
 
 Decide = Callable[[AsyncSession, ExportFacts, Link, Record], Awaitable[Send | Settle]]
 
@@ -169,7 +178,9 @@ async def _decide(
 ) -> Intent | None:
     link = await lock_link(session, lane.facts.keeper, record.kind, record.billing_id)
     chosen = lane.decisions.get((record.kind, record.billing_id), {})
-    posting = await open_posting(session, link.id)
+    past = (await pasts_of(session, [link.id]))[link.id]
+    unsettled = any(PostingState(each.state) in OPEN for each in past)
+    posting = await open_posting(session, link.id) if unsettled else None
     if chosen.get("decision") == "adopt":
         external_id, actor = str(chosen["external_id"]), f"person:{chosen.get('by')}"
         outcome = await _adopt(session, lane, record, link, posting, external_id, actor)
@@ -194,7 +205,7 @@ async def _decide(
             await follow_posting(session, given_up, decision.outcome)
         return None
     lane.took_up = False
-    intent = await _send(session, lane, record, link, decision)
+    intent = await _send(session, lane, record, link, past, decision)
     if given_up is not None and intent is not None:
         await pass_on(session, given_up, intent.posting_id)
     return intent
@@ -268,37 +279,18 @@ async def _send(
     lane: Lane,
     record: Record,
     link: Link,
+    past: Sequence[Past],
     decision: Send,
 ) -> Intent | None:
-    last = await last_posting(session, link.id)
-    if last is not None and not record.force and refused_before(last, decision):
+    if refused_before(record, past, decision):
+        last = past[-1]
         await attach_posting(session, record.id, last.id, state=last.state)
         return None
     if not lane.ready:
         raise NeedsSlot
-    posting = await draft(
-        session,
-        lane.facts.keeper,
-        link,
-        decision.write,
-        operation=decision.operation,
-        content_hash=decision.content_hash,
-        hints=decision.hints,
-        currency=decision.currency,
-        remark=decision.remark,
-        actor=lane.context.worker,
-    )
-    await attach_posting(session, record.id, posting.id, state=posting.state)
-    return await begin_sending(session, lane.context, posting)
-
-
-def refused_before(last: Posting | Past, decision: Send) -> bool:
-    """Tell whether exactly this was refused already; only a change makes it worth a call."""
-    return (
-        last.state == PostingState.REJECTED.value
-        and last.operation == decision.operation
-        and last.body_hash == body_hash(decision.write.body)
-    )
+    order = order_of(record, link, past, decision)
+    begun = await begin_together(session, lane.context, lane.facts.keeper, [order], lane="single")
+    return begun[0]
 
 
 # ---------------------------------------------------------------- strays and persons' decisions

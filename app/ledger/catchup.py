@@ -19,7 +19,7 @@ from app.jobs.models import Lane
 from app.jobs.work import WorkContext
 from app.kit.db import database_now
 from app.kit.ids import new_id
-from app.ledger.links import BookKeeper, link_to_document, lock_link, remember
+from app.ledger.links import BookKeeper, lock_link, remember
 from app.ledger.models import Link, Stray
 from app.ledger.postings import open_posting
 from app.ledger.settle import settle_posted
@@ -62,9 +62,32 @@ async def _catch_up_kind(
     taken = 0
     async for page in context.provider.marked_since(kind, since):
         async with context.transaction() as session:
+            held = await _held(session, keeper, kind, page)
             for document in page:
+                if document.external_id in held:
+                    continue
                 taken += await _take_in(session, context, keeper, place, document)
     return taken
+
+
+async def _held(
+    session: AsyncSession, keeper: BookKeeper, kind: Kind, page: Sequence[BooksDocument]
+) -> set[str]:
+    """Return the ids of those documents that the ledger knows; nearly always all of them."""
+    rows = await session.scalars(
+        select(Link.external_id).where(
+            Link.company_id == keeper.company_id,
+            Link.kind.in_(_kinds(kind)),
+            Link.external_id.in_([document.external_id for document in page]),
+        )
+    )
+    return {external_id for external_id in rows if external_id is not None}
+
+
+def _kinds(kind: Kind) -> list[str]:
+    """Return the ledger's kinds whose documents are of that kind in the books."""
+    extra = [Kind.APPLICATION.value] if kind is Kind.PAYMENT else []
+    return [kind.value, *extra]
 
 
 async def _take_in(
@@ -74,20 +97,14 @@ async def _take_in(
     place: Placer,
     document: BooksDocument,
 ) -> bool:
-    """Find the place of one marked document in the ledger; return whether it was new there."""
-    kinds = [document.kind.value]
-    if document.kind is Kind.PAYMENT:
-        kinds.append(Kind.APPLICATION.value)
-    for kind in kinds:
-        if await link_to_document(session, keeper.company_id, kind, document.external_id):
-            return False
+    """Find the place of one marked document that no link holds; return whether it was new."""
     marker = document.marker or ""
     link = await session.scalar(
         select(Link).where(Link.company_id == keeper.company_id, Link.marker == marker)
     )
     if link is None:
         placed = None
-        for kind in kinds:
+        for kind in _kinds(document.kind):
             placed = placed or await place(session, kind, marker)
         if placed is None:
             await keep_stray(session, keeper, document, "unknown_record")

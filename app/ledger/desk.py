@@ -42,6 +42,7 @@ from app.ledger.settle import (
     settle_posted,
 )
 from app.ledger.states import Parked, PostingState, next_look
+from app.ledger.together import settle_together
 
 T = TypeVar("T")
 
@@ -142,6 +143,9 @@ async def settle_within(
     """Settle an answer, or an error that is no refusal, within the caller's fenced transaction."""
     if isinstance(outcome, ProviderError):
         return await _settle_waiting(session, context, intent, outcome, milliseconds)
+    done = await settle_together(session, context, {0: (intent, outcome)}, milliseconds)
+    if done:
+        return done[0]
     posting, link = await lock_both(session, intent)
     fault = Fault(http_status=outcome.http_status, trace_id=outcome.trace_id)
     await finish_attempt(session, intent.attempt_id, "posted", milliseconds, fault)

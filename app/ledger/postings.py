@@ -36,56 +36,9 @@ async def open_posting(session: AsyncSession, link_id: UUID) -> Posting | None:
     )
 
 
-async def last_posting(session: AsyncSession, link_id: UUID) -> Posting | None:
-    return await session.scalar(
-        select(Posting).where(Posting.link_id == link_id).order_by(Posting.id.desc()).limit(1)
-    )
-
-
 async def locked_posting(session: AsyncSession, posting_id: UUID) -> Posting:
     statement = select(Posting).where(Posting.id == posting_id).with_for_update()
     return (await session.scalars(statement.execution_options(populate_existing=True))).one()
-
-
-async def draft(
-    session: AsyncSession,
-    keeper: BookKeeper,
-    link: Link,
-    write: Write,
-    *,
-    operation: str,
-    content_hash: str,
-    hints: LookHints,
-    currency: str | None,
-    actor: str,
-    remark: Remark | None = None,
-) -> Posting:
-    """
-    Write down one intended write: its exact bytes under its derived request id.
-
-    The generation is one above the last one of the same operation, which is settled: the link's
-    open posting excludes a second one.
-    """
-    last = await session.scalar(
-        select(func.max(Posting.generation)).where(
-            Posting.link_id == link.id, Posting.operation == operation
-        )
-    )
-    posting = new_posting(
-        keeper,
-        link,
-        write,
-        operation=operation,
-        generation=0 if last is None else last + 1,
-        content_hash=content_hash,
-        hints=hints,
-        currency=currency,
-        remark=remark,
-    )
-    session.add(posting)
-    await session.flush()
-    _note(session, posting, None, PostingState.PENDING, cause="drafted", actor=actor)
-    return posting
 
 
 def new_posting(
@@ -100,7 +53,12 @@ def new_posting(
     currency: str | None,
     remark: Remark | None,
 ) -> Posting:
-    """Return a posting that is written down nowhere yet, under its derived request id."""
+    """
+    Return one intended write, its exact bytes under its derived request id; not yet written down.
+
+    *generation* is one above the last of the same operation, which is settled: the link's open
+    posting excludes a second one.
+    """
     identity = keeper.identity(link.kind, link.billing_id)
     return Posting(
         id=new_id(),

@@ -1,13 +1,13 @@
 """
-The steps of writing for many new documents at once: the same rows, in few statements.
+The first and the last step of writing, for one document or many at once, in few statements.
 
-What is kept of each document (posting, moves, attempt, records) is what `desk` and `settle` keep
-for one; only how it travels to the database differs.
+What is kept of each (posting, moves, attempt, records) does not depend on how many there are.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select, update
@@ -24,12 +24,12 @@ from app.ledger.models import Attempt, Link, Posting, PostingEvent
 from app.ledger.outcomes import posted_outcome
 from app.ledger.postings import Remark, event_row, new_posting, write_of
 from app.ledger.settle import Intent, Settled
-from app.ledger.states import PostingState, check_transition
+from app.ledger.states import LinkState, PostingState, check_transition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One document to be created for one record, on a link without an open posting."""
+    """One write for one record, on a link without an open posting."""
 
     record_id: UUID
     link: Link
@@ -43,9 +43,14 @@ class Order:
 
 
 async def begin_together(
-    session: AsyncSession, context: WorkContext, keeper: BookKeeper, orders: Sequence[Order]
+    session: AsyncSession,
+    context: WorkContext,
+    keeper: BookKeeper,
+    orders: Sequence[Order],
+    *,
+    lane: str,
 ) -> list[Intent]:
-    """Step one for a batch: draft each posting and let it be sent, within the caller's fence."""
+    """Step one for each order: draft its posting and let it be sent, within the caller's fence."""
     if not orders:
         return []
     moment = await database_now(session)
@@ -63,7 +68,7 @@ async def begin_together(
                 "posting_id": posting.id,
                 "number": 1,
                 "request_id": posting.request_id,
-                "lane": "batch",
+                "lane": lane,
                 "fence": context.fence,
             }
         )
@@ -94,7 +99,7 @@ def _drafted(keeper: BookKeeper, order: Order) -> Posting:
     )
 
 
-def _sent(context: WorkContext, posting: Posting) -> list[dict[str, object]]:
+def _sent(context: WorkContext, posting: Posting) -> list[dict[str, Any]]:
     """Move a new posting on to `sending`; return both moves as they are kept."""
     pending, sending = PostingState.PENDING, PostingState.SENDING
     check_transition(pending, sending)
@@ -118,10 +123,9 @@ def _intent(posting: Posting, attempt_id: UUID) -> Intent:
     )
 
 
-async def _keep_moves(session: AsyncSession, moves: Sequence[dict[str, object]]) -> None:
-    # Nulls are written out, so that all rows fit one statement.
-    statement = insert(PostingEvent).execution_options(render_nulls=True)
-    await session.execute(statement, moves)
+async def _keep_moves(session: AsyncSession, moves: Sequence[dict[str, Any]]) -> None:
+    session.add_all([PostingEvent(**move) for move in moves])
+    await session.flush()
 
 
 # --------------------------------------------------------------------------------- settling
@@ -134,10 +138,10 @@ async def settle_together(
     milliseconds: int,
 ) -> dict[int, Settled]:
     """
-    Step three for what was created: link, totals and records of each, within the caller's fence.
+    Step three for what was written: link, totals and records of each, within the caller's fence.
 
-    What needs a closer look (its document is another record's already) is left out, to be settled
-    by itself.
+    What needs a closer look (a deletion, or a document that is another record's already) is left
+    out, to be settled by itself.
     """
     documents = {
         number: answer.document
@@ -167,13 +171,15 @@ async def settle_together(
 
 def _posted(
     context: WorkContext, posting: Posting, link: Link, document: BooksDocument, moment: datetime
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Move a posting to `posted`, with its link; return the move as it is kept."""
     before, after = PostingState(posting.state), PostingState.POSTED
     check_transition(before, after)
     posting.state, posting.settled_at, posting.next_look_at = after.value, moment, None
     posting.posted_total, posting.posted_tax = document.total, document.tax
     remember(link, document, content_hash=posting.content_hash)
+    if posting.verb == Verb.VOID.value:
+        link.state = LinkState.VOIDED.value
     return event_row(
         posting,
         before,
