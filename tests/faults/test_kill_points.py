@@ -8,6 +8,7 @@ All groups run side by side, because most of their time is waiting; each test lo
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -40,7 +41,6 @@ WRITES = (
     "credit_memo_create",
 )
 MODES = ("honoured", "ignored")
-AT_ONCE = 2
 
 # The contract, unscaled: the next document 45 s after a death, the doubtful one 6 minutes.
 FULL, SCALED = Waits(), Waits().scaled(WAIT_SCALE)
@@ -227,6 +227,11 @@ class Group:
         return float((postings[0]["settled_at"] - self.killed_at).total_seconds())
 
 
+def at_once() -> int:
+    """Return how many groups may run side by side: one where the processors are busy anyway."""
+    return 2 if os.getloadavg()[0] < (os.cpu_count() or 1) else 1
+
+
 Look = Callable[[str, str, str], Any]
 
 
@@ -240,7 +245,7 @@ async def case(
         for item in request.session.items
         if getattr(item, "module", None) is request.module
     ]
-    few = asyncio.Semaphore(AT_ONCE)
+    few = asyncio.Semaphore(at_once())
 
     async def run(point: str, mode: str) -> dict[str, Case]:
         async with few, landscape.world(sellers=len(WRITES)) as world:
