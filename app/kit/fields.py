@@ -26,6 +26,8 @@ _UNPRINTABLE_IN_PROSE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_NEVER
 _DECIMAL = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,12})?")
 MOST_DIGITS = 13
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Only its beginning: a bare number would be taken for seconds since 1970.
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 _DECIMAL_SCHEMA = {"type": "string", "pattern": r"^-?[0-9]{1,13}(\.[0-9]{1,12})?$"}
 
 
@@ -85,7 +87,7 @@ def _sensible_day(value: date) -> date:
 
 
 def _instant(value: Any) -> Any:
-    if isinstance(value, str | datetime):
+    if isinstance(value, datetime) or (isinstance(value, str) and _MOMENT.match(value)):
         return value
     raise ValueError("This is not a time in RFC 3339, like 2026-03-01T12:00:00Z.")
 

@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.kit.db import Database
 from app.kit.errors import AppError, FieldProblem, Invalid
@@ -203,13 +204,15 @@ def install_problem_handlers(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
         return render(invalid_request(error))
 
-    async def http(_: Request, error: Exception) -> Response:
+    async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
         if isinstance(error.__cause__, RecursionError | ValueError):
             return render(unreadable(error.__cause__))
         refusal = AppError(str(error.detail), code=HTTP_CODES.get(error.status_code, "refused"))
         refusal.status = error.status_code
         refusal.headers = dict(error.headers or {})
+        if error.status_code == 405:  # noqa: PLR2004 - the framework names one route's methods only
+            refusal.headers["Allow"] = ", ".join(sorted(_methods_at(app, request)))
         return render(refusal)
 
     async def unforeseen(_: Request, error: Exception) -> Response:
@@ -226,6 +229,18 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def _methods_at(app: FastAPI, request: Request) -> set[str]:
+    """Return the methods that an address knows, from all routes that lead to it."""
+    found: set[str] = set()
+    for part in app.routes:
+        inner = getattr(part, "original_router", None)
+        for route in inner.routes if inner is not None else [part]:
+            match, _ = route.matches(request.scope)
+            if match is not Match.NONE:
+                found |= getattr(route, "methods", None) or set()
+    return found
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:

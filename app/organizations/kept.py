@@ -7,11 +7,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.kit.errors import Conflict
+from app.kit.errors import Conflict, FieldProblem, Invalid
 from app.kit.secrets import Keyring, UnreadableSecret
 from app.kit.web import Replayed, RequestWork, body_hash
 from app.organizations.models import KeptAnswer
 
+LONGEST_KEY = 255
 MAX_KEPT_BODY = 16 * 1024 * 1024
 # Begins a body that is sealed; no JSON begins like this.
 SEALED = b"sealed:"
@@ -26,10 +27,16 @@ async def answer_once(
     Raises:
         Replayed: It was answered before.
         Conflict: It is being answered, or was used for something else.
+        Invalid: It is empty or too long.
     """
     key = request.headers.get("idempotency-key")
-    if not key:
+    if key is None:
         return
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise Invalid(
+            f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.",
+            errors=[FieldProblem("header:Idempotency-Key", "Too short or too long.")],
+        )
     keyring: Keyring = request.app.state.keyring
     fingerprint = await body_hash(request)
     claim = (

@@ -176,6 +176,30 @@ def test_cells_are_no_formulas(begin: str) -> None:
     assert disarmed(f"{begin}HYPERLINK(1)").startswith("'")
 
 
+async def test_a_method_that_is_not_there_is_told_those_that_are(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.put("/v1/integrations/00000000-0000-0000-0000-000000000001")
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "DELETE, GET, PATCH"
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+async def test_an_idempotency_key_has_a_length(client: httpx.AsyncClient, key: str) -> None:
+    answer = await client.post("/v1/integrations", json={}, headers={"Idempotency-Key": key})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "header:Idempotency-Key"
+
+
+@pytest.mark.parametrize("moment", ["0.5", "1700000000", "-1"])
+async def test_a_number_is_no_time(client: httpx.AsyncClient, moment: str) -> None:
+    path = "/v1/integrations/00000000-0000-0000-0000-000000000001/billing/invoices"
+
+    assert (await client.get(path, params={"updated_since": moment})).status_code == 422
+
+
 class TestBodies:
     @pytest.mark.parametrize("opening", ["[", '{"a":'])
     async def test_deep_ones_are_refused(self, client: httpx.AsyncClient, opening: str) -> None:
