@@ -67,7 +67,7 @@ async def process_batch(lane: Lane, records: Sequence[Record], decide: Decide) -
     """
     lane.facts.forget_documents()
     if not lane.batch_ready:
-        await lane.context.provider.ready(batch=True)
+        await lane.context.ready(batch=True)
         lane.batch_ready = True
     found = _Sorted()
     intents: list[Intent] = []

@@ -87,7 +87,7 @@ async def process(lane: Lane, record: Record, decide: Decide) -> None:
     lane.facts.forget_documents()
     if lane.writing and not lane.ready:
         # The last record was written, so this one probably is, too: no need to decide twice.
-        await lane.context.provider.ready()
+        await lane.context.ready()
         lane.ready = True
     for _ in range(MAX_ROUNDS):
         intent = await _intend(lane, record, decide)
@@ -159,7 +159,7 @@ async def _intend(lane: Lane, record: Record, decide: Decide) -> Intent | None:
             async with lane.context.certain_transaction() as session:
                 intent = await _decide(session, lane, record, decide)
         except NeedsSlot:
-            await lane.context.provider.ready()
+            await lane.context.ready()
             lane.ready = True
         except NeedsDocument as wanted:
             document = await lane.context.provider.read(wanted.kind, wanted.external_id)

@@ -1,6 +1,7 @@
 """Exports: the work of a job, slice by slice."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from app.exports.writes import Composer
 from app.integrations.models import Integration
 from app.jobs.models import Record, Step
 from app.jobs.repository import save_cursor
-from app.jobs.work import JobView, StepView, WorkContext
+from app.jobs.work import GaveWay, JobView, StepView, WorkContext
 from app.ledger.identity import application_id, refund_application_id
 from app.ledger.links import BookKeeper
 
@@ -89,7 +90,13 @@ class ExportWork:
             session.expunge_all()
         lane = Lane(context=context, facts=facts, decisions=_decisions(job))
         decide = deciders(Composer(context.provider))[step.name]
-        position = int(step.cursor.get("position", -1))
+        with suppress(GaveWay):
+            return await self._records(lane, step, decide)
+        return False
+
+    async def _records(self, lane: Lane, step: StepView, decide: Decide) -> bool:
+        """Bring the step's records to their end for now; return whether all are."""
+        context, position = lane.context, int(step.cursor.get("position", -1))
         while records := await _next_records(context, step.id, position):
             for group in await self._groups(lane, step, records, decide):
                 if context.give_way():

@@ -29,7 +29,7 @@ from app.accounting.records import CompanyProfile
 from app.jobs import lanes, progress
 from app.jobs.lanes import Lease
 from app.jobs.waits import Waits
-from app.jobs.work import LeaseLost, StepView, Work, WorkContext
+from app.jobs.work import GaveWay, LeaseLost, StepView, Work, WorkContext
 from app.kit.clock import monotonic, now
 from app.kit.db import Database
 
@@ -249,6 +249,8 @@ class Runner:
             while not self._give_way(held):
                 if not await self._one_step(held, context):
                     break
+        except GaveWay:
+            return None
         except ProviderError as error:
             return await self._stopped_by(held, error)
         finally:

@@ -1,5 +1,6 @@
 """What a worker hands to the rooms that do the work, and what they hand back."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,9 +17,16 @@ from app.jobs.models import Lane
 from app.jobs.waits import Waits
 from app.kit.db import Database
 
+# How often a call that waits for its turn looks whether the slice is over.
+TURN_SECONDS = 0.5
+
 
 class LeaseLost(Exception):
     """Another worker holds the company now: stop, write nothing."""
+
+
+class GaveWay(Exception):
+    """The slice was over before a call's turn came; nothing was sent for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +94,28 @@ class WorkContext:
         async with self.db.certain_transaction(self.organization_id) as session:
             await check_fence(session, self.company_id, self.fence)
             yield session
+
+    async def ready(self, *, batch: bool = False) -> None:
+        """
+        Return when a write (or a batch of them) may go out at once.
+
+        A company that used up its quota would else sleep for a minute in a lane that others wait
+        for, and keep a worker from stopping.
+
+        Raises:
+            GaveWay: The slice is over.
+            ReconnectRequired: There is no token to be had.
+        """
+        turn = asyncio.ensure_future(self.provider.ready(batch=batch))
+        try:
+            while not (await asyncio.wait({turn}, timeout=TURN_SECONDS))[0]:
+                if self.give_way():
+                    raise GaveWay
+            turn.result()
+        finally:
+            if not turn.done():
+                turn.cancel()
+                await asyncio.wait({turn})
 
 
 async def check_fence(session: AsyncSession, company_id: UUID, fence: int) -> None:

@@ -126,7 +126,7 @@ async def _unwanted(session: AsyncSession, posting: Posting) -> bool:
 
 async def take_up(context: WorkContext, posting_id: UUID) -> Settled:
     """Send a parked or pending posting, byte for byte as drafted."""
-    await context.provider.ready()
+    await context.ready()
     intent: Intent | None = None
 
     async def begin(session: AsyncSession) -> None:
