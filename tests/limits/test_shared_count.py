@@ -61,7 +61,6 @@ async def test_three_processes_share_every_window(redis_url: str) -> None:
         "all_per_minute": 66,
         "scale": 1 / 30,
     }
-    begun = time.monotonic()
 
     first, second, batches = await asyncio.gather(
         run_caller(redis_url, limits, count=50, batch=False),
@@ -75,7 +74,7 @@ async def test_three_processes_share_every_window(redis_url: str) -> None:
     assert surely_within(singles, minute) <= 60
     assert surely_within(sorted(batches), minute) <= 12
     assert surely_within(sorted(singles + batches), minute) <= 66
-    assert time.monotonic() - begun < 10 * minute
+    assert (len(singles), len(batches)) == (100, 20)
 
 
 async def test_another_process_fills_the_window(redis: Redis) -> None:
