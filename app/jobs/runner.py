@@ -31,13 +31,15 @@ from app.jobs.lanes import Lease
 from app.jobs.waits import Waits
 from app.jobs.work import GaveWay, LeaseLost, StepView, Work, WorkContext
 from app.kit.clock import monotonic, now
-from app.kit.db import Database
+from app.kit.db import Database, database_away
 
 log = structlog.get_logger(__name__)
 
 # Part of the lease that a late heartbeat may eat before calls are no longer permitted.
 LEASE_MARGIN = 0.8
 MAX_DEATHS = 3
+# How often a slice looks up from its work at the least, in seconds.
+SHORTEST_WATCH = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +181,8 @@ class Runner:
         except Exception as error:  # the outermost shell: noted, kept, counted
             log.error("slice_failed", exc_info=error)
             not_before = now() + timedelta(seconds=self.waits.poll)
-            await self._note_death(held, error)
+            if not database_away(error):
+                await self._note_death(held, error)
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
@@ -204,7 +207,7 @@ class Runner:
 
     async def _watch(self, held: _Slice) -> None:
         """Notice a cancelled job, and other companies waiting while every lane is taken."""
-        pause = min(1.0, self.waits.poll)
+        pause = min(1.0, max(self.waits.poll, SHORTEST_WATCH))
         while True:
             await asyncio.sleep(pause)
             with contextlib.suppress(Exception):

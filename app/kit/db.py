@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import DateTime, ForeignKeyConstraint, MetaData, Numeric, String, event, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import (
     DeclarativeBase,
@@ -208,6 +209,13 @@ class Database:
 def connection_lost(error: DBAPIError) -> bool:
     """Tell whether the statement failed because the connection went away."""
     return error.connection_invalidated or isinstance(error, InterfaceError)
+
+
+def database_away(error: BaseException) -> bool:
+    """Tell an error that says nothing of the work: the database went away, or had no room."""
+    if isinstance(error, DBAPIError):
+        return connection_lost(error)
+    return isinstance(error, OSError | CommitLost | PoolTimeout)
 
 
 async def enter(session: AsyncSession, role: str, tenant: str) -> None:
