@@ -30,6 +30,7 @@ from app.ledger.status import attempts_of, has_postings, posting_status
 from app.organizations.access import RequestLimits
 from app.providers.quickbooks.links import document_url
 from app.providers.quickbooks.oauth import QuickBooksAuthorization
+from app.providers.quickbooks.probe import NothingToProbe, ProberFactory, quickbooks_prober
 from app.providers.quickbooks.provider import quickbooks_factory
 from app.reconciliation.opening import BooksOpener
 from app.settings import Settings
@@ -52,6 +53,7 @@ class Collaborators:
     environment: str
     authorizations: Mapping[str, Authorization]
     provider_factories: Mapping[str, ProviderFactory]
+    probers: Mapping[str, ProberFactory]
     gates: Callable[[UUID], CallGate]
     waits: Waits
     request_rates: RequestRates
@@ -128,6 +130,11 @@ def build(settings: Settings, *, database_url: str, redis_url: str) -> Collabora
                 http=http, environment=environment, api_url=settings.quickbooks_api_url
             )
         },
+        probers={
+            QUICKBOOKS: quickbooks_prober(
+                http=http, environment=environment, api_url=settings.quickbooks_api_url
+            )
+        },
         gates=Gates(redis, limits_of(settings), waits),
         waits=waits,
         request_rates=RequestRates(redis),
@@ -186,3 +193,6 @@ def tables() -> MetaData:
     from app.organizations import models as _organizations  # noqa: F401
 
     return Base.metadata
+
+
+__all__ = ["Collaborators", "Gates", "NothingToProbe", "build", "limits_of", "tables"]

@@ -2,7 +2,7 @@
 
 import typer
 
-from app.commands import contract, doctor, errors, processes, sync, tenants
+from app.commands import contract, doctor, errors, probe, processes, sync, tenants
 from app.demo.command import demo
 
 RUN, OPERATE, USE, DEVELOP = "Run", "Operate", "Use the API", "Develop"
@@ -13,7 +13,7 @@ def build_cli() -> typer.Typer:
     cli = _group("Keeps a subscription billing system and QuickBooks Online in step, to the cent.")
     for run in (demo, processes.serve, processes.api, processes.worker):
         cli.command(rich_help_panel=RUN)(run)
-    for operate in (tenants.migrate, doctor.doctor):
+    for operate in (tenants.migrate, doctor.doctor, probe.probe):
         cli.command(rich_help_panel=OPERATE)(operate)
     for name, group in _groups().items():
         cli.add_typer(group, name=name, rich_help_panel=OPERATE)
