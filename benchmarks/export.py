@@ -125,8 +125,7 @@ def _figures(
         if entry["operation"] in {"batch", "create"} and entry["status"] == 200  # noqa: PLR2004
     ]
     times = [datetime.fromisoformat(entry["at"]).timestamp() for entry in writes]
-    per_call = 1 if case.one_by_one else case.documents / max(len(writes), 1)
-    rate = sustained(times, per_call)
+    rate = sustained(times, _documents_of(writes, case))
     spent = sum(used[name] - before[name] for name in ("user", "system"))
     return Figures(
         name=case.name,
@@ -150,7 +149,14 @@ def _figures(
     )
 
 
-def sustained(times: Sequence[float], per_call: float) -> float | None:
+def _documents_of(writes: Sequence[dict[str, Any]], case: Case) -> list[float]:
+    """Return how many documents each write carried; batches share what single ones did not."""
+    batches = sum(1 for entry in writes if entry["operation"] == "batch")
+    shared = (case.documents - (len(writes) - batches)) / max(batches, 1)
+    return [shared if entry["operation"] == "batch" else 1.0 for entry in writes]
+
+
+def sustained(times: Sequence[float], documents: Sequence[float]) -> float | None:
     """
     Return the documents per minute over the whole minutes that the writes took.
 
@@ -160,8 +166,9 @@ def sustained(times: Sequence[float], per_call: float) -> float | None:
     minutes = int((times[-1] - times[0]) // 60) if times else 0
     if not minutes:
         return None
-    within = sum(1 for moment in times if moment < times[0] + minutes * 60)
-    return round(within * per_call / minutes, 1)
+    end = times[0] + minutes * 60
+    within = sum(count for at, count in zip(times, documents, strict=True) if at < end)
+    return round(within / minutes, 1)
 
 
 async def run(options: argparse.Namespace) -> list[Figures]:

@@ -150,7 +150,8 @@ async def town(scale: float, **switches: Any) -> AsyncIterator[Town]:
     """
     Build everything on fresh stores; QuickBooks' limits are on, *scale* times as fast.
 
-    Our own windows shrink by the same factor, so that the proportions are those of real time.
+    Our own windows and waits shrink by the same factor, so that the proportions are those of real
+    time.
     """
     configure(level="WARNING")
     switch = {"access_token_seconds": 1_000_000, "log_bodies": False, **switches}
@@ -192,4 +193,5 @@ def _settings(folder: Path, simulator: SimulatorServer, scale: float) -> Setting
         quickbooks_discovery_url=simulator.discovery_url,
         quickbooks_api_url=simulator.api_url,
         limit_scale=1 / scale,
+        wait_scale=1 / scale,
     )
