@@ -69,10 +69,11 @@ async def _listen_once(runner: Runner, redis_url: str) -> None:
     async def ring(_: dict[Any, Any], *arguments: Any, **options: Any) -> None:
         runner.ring()
 
+    pool = arq_redis(redis_url, retries=8)
     worker = Bell(
         functions=[func(cast(Any, ring), name=RING, keep_result=0, max_tries=1)],
         queue_name=QUEUE,
-        redis_pool=arq_redis(redis_url, retries=8),
+        redis_pool=pool,
         handle_signals=False,
         poll_delay=0.1,
         max_jobs=50,
@@ -85,8 +86,11 @@ async def _listen_once(runner: Runner, redis_url: str) -> None:
     try:
         await worker.async_run()
     finally:
-        with contextlib.suppress(Exception):
+        # A ring that is cut short makes closing end like a cancellation; the pool closes anyway.
+        with contextlib.suppress(Exception, asyncio.CancelledError):
             await worker.close()
+        with contextlib.suppress(Exception):
+            await pool.aclose(close_connection_pool=True)
 
 
 __all__ = ["Collaborators", "listen", "run_worker", "worker_name"]
