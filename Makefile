@@ -9,7 +9,7 @@ BIN := .venv/bin
 # Arguments of demo, serve, test and bench: make test ARGS="-k embedded"
 ARGS ?=
 # Processes that share the tests; 0 runs them in one.
-TEST_PROCESSES ?= 0
+TEST_PROCESSES ?= 2
 # Where recorded answers of QuickBooks lie, if you have some.
 RECORDED_DIR ?= ../shared/recorded
 # Modules that only compute, so that nothing excuses an untested line.
@@ -45,8 +45,17 @@ serve: runtime  ## Serve API and worker with embedded Postgres and Valkey
 	@$(BIN)/ledgerwire serve $(ARGS)
 
 .PHONY: test
-test: dev  ## Run the tests
-	@$(BIN)/python -m pytest $(if $(filter-out 0,$(TEST_PROCESSES)),-n $(TEST_PROCESSES)) $(ARGS)
+test: dev  ## Run the tests, all but the slow ones
+	@$(BIN)/python -m pytest -m "not slow" \
+		$(if $(filter-out 0,$(TEST_PROCESSES)),-n $(TEST_PROCESSES) --dist loadfile) $(ARGS)
+
+.PHONY: faults
+faults: dev  ## Kill workers, lose answers, commits and Redis, and count what stands in the books
+	@$(BIN)/python -m pytest tests/faults $(ARGS)
+
+.PHONY: test-slow
+test-slow: dev  ## Run the slow tests, the faults included
+	@$(BIN)/python -m pytest -m slow $(ARGS)
 
 .PHONY: check
 check: dev  ## Run every check that is not a test: style, types, direction, schema, contract

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+import hypothesis
 import pytest
 from alembic import command
 from alembic.config import Config
@@ -22,6 +24,11 @@ from app.main import create_app
 from app.settings import Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
+# The same examples in every run, so that a red run is about the change; `HYPOTHESIS=search` looks
+# for new ones.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS", "steady"))
 _numbers = itertools.count()
 
 

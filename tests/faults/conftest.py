@@ -15,6 +15,13 @@ SELLERS = 6
 WAIT_SCALE = 0.02
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real processes die here by the dozen; `make faults` runs them, `make test` does not."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "crowd: needs six merchants in one world")
 
