@@ -22,9 +22,10 @@ from app.kit.db import Database
 from app.mappings.models import Mapping
 from app.organizations.access import make_key
 from app.organizations.models import ApiKey, Organization
-from tests.connections.conftest import app_over, database_url, kept_apps, kept_database
+from tests.conftest import app_over
+from tests.connections.conftest import database_url, kept_database
 
-__all__ = ["database_url", "kept_apps", "kept_database"]
+__all__ = ["database_url", "kept_database"]
 
 
 @dataclass
