@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -251,6 +252,8 @@ def tax_of(net: Decimal, percent: str) -> Decimal:
 async def working(collaborators: Collaborators, name: str = "w1") -> AsyncIterator[Runner]:
     """Run a worker's loop in this process for a while."""
     runner = build_runner(collaborators, name)
+    # Nobody takes over here, so a busy machine may be late with a heartbeat.
+    runner.waits = replace(runner.waits, lease=30.0, heartbeat=1.0)
     task = asyncio.create_task(runner.run())
     try:
         yield runner
