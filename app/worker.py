@@ -89,6 +89,7 @@ async def _listen_once(runner: Runner, redis_url: str) -> None:
         # A ring that is cut short makes closing end like a cancellation; the pool closes anyway.
         with contextlib.suppress(Exception, asyncio.CancelledError):
             await worker.close()
+        await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
         with contextlib.suppress(Exception):
             await pool.aclose(close_connection_pool=True)
 
