@@ -58,6 +58,12 @@ class Town:
     urls: dict[str, str]
     scale: float
 
+    def pace(self, scale: float) -> None:
+        """Let simulated time, our windows and our waits run so fast from the next worker on."""
+        self.simulator.scale_clock(scale)
+        shorter = {"limit_scale": 1 / scale, "wait_scale": 1 / scale}
+        self.settings, self.scale = self.settings.model_copy(update=shorter), scale
+
     @contextlib.asynccontextmanager
     async def worker(self, **order: Any) -> AsyncIterator[WorkerProcess]:
         """Run the measured worker for a while."""
