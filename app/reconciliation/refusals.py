@@ -459,6 +459,12 @@ REQUESTS = (
         ("Send the same request again, with its Idempotency-Key; or start the job again.",),
         retryable=True,
     ),
+    Words(
+        "too_deep",
+        "The JSON is nested too deeply.",
+        "Records here are a few levels deep; this one has hundreds.",
+        ("Send the record as the API document describes it.",),
+    ),
     Words("invalid_cursor", "The cursor is not of this list.", "", ("Use next_cursor.",)),
     Words(
         "idempotency_in_progress",

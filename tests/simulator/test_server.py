@@ -93,7 +93,8 @@ class TestHelper:
         server.reset()
         tokens = server.issue_tokens()
         head = (
-            f"POST /v3/company/{server.realm_id}/customer?requestid=half HTTP/1.1\r\nHost: books\r\n"
+            f"POST /v3/company/{server.realm_id}/customer?requestid=half HTTP/1.1\r\n"
+            "Host: books\r\n"
             f"Authorization: Bearer {tokens['access_token']}\r\nContent-Type: application/json\r\n"
         )
         with socket.create_connection(("127.0.0.1", httpx.URL(server.base_url).port or 0)) as line:
