@@ -14,6 +14,9 @@ from redis.asyncio import Redis
 from app.kit.queue import arq_redis
 from app.kit.windows import Gate, Limits
 
+# Windows of some milliseconds, seen by several processes: for a machine that does nothing else.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 Call = tuple[float, float]
 
