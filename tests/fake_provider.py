@@ -23,6 +23,7 @@ from app.accounting.errors import (
     ReferenceRefused,
     StaleDocument,
 )
+from app.accounting.journal import JournalEntryDraft
 from app.accounting.records import (
     Account,
     Answer,
@@ -56,7 +57,14 @@ T = TypeVar("T", bound=Entry | BooksDocument)
 DELETED = " (deleted)"
 DRAFTS: dict[str, type] = {
     each.__name__: each
-    for each in (CustomerDraft, ItemDraft, SalesDraft, PaymentDraft, ApplicationDraft)
+    for each in (
+        CustomerDraft,
+        ItemDraft,
+        SalesDraft,
+        PaymentDraft,
+        ApplicationDraft,
+        JournalEntryDraft,
+    )
 }
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -312,7 +320,9 @@ class FakeProvider:
                 standing, voided=True, total=Decimal(0), tax=Decimal(0), balance=Decimal(0)
             )
         else:
-            changed = self._shape(_draft_in(body), body["marker"], standing.external_id)
+            draft = _draft_in(body)
+            changed = self._shape(draft, body["marker"], standing.external_id)
+            self._keep_lines(draft, changed)
         changed = replace(
             changed,
             sync_token=str(int(standing.sync_token) + 1),
@@ -327,11 +337,20 @@ class FakeProvider:
             self._refuse_taken_name(kind, draft)
         self._next_id += 1
         made = self._shape(draft, marker, str(self._next_id))
+        self._keep_lines(draft, made)
         self.stand(made)
         self._list(draft, made)
         if isinstance(draft, PaymentDraft | ApplicationDraft):
             self._settle(made.applied, sign=-1)
         return made
+
+    def _keep_lines(self, draft: Draft, made: BooksDocument) -> None:
+        """Keep the lines of a journal entry; one that does not balance is refused."""
+        if not isinstance(draft, JournalEntryDraft):
+            return
+        if draft.imbalance:
+            raise RecordRejected(explanation="Debits and credits differ")
+        self.parts_by_id[made.kind, made.external_id] = DocumentParts(journal=draft.lines)
 
     def _refuse_taken_name(self, kind: Kind, draft: CustomerDraft | ItemDraft) -> None:
         if isinstance(draft, ItemDraft):
@@ -390,9 +409,11 @@ class FakeProvider:
             return BooksDocument(**(common | {"marker": None}), name=draft.name)
         common |= {
             "currency": draft.currency or self.profile.home_currency,
-            "customer_id": draft.customer_id,
             "txn_date": draft.txn_date,
         }
+        if isinstance(draft, JournalEntryDraft):
+            return BooksDocument(**common, number=draft.number, total=draft.total)
+        common["customer_id"] = draft.customer_id
         if isinstance(draft, SalesDraft):
             number = draft.number if self.profile.custom_numbers else external_id
             return BooksDocument(
@@ -503,8 +524,11 @@ class FakeProvider:
         if write.verb is Verb.DELETE:
             return False
         body = json.loads(write.body, parse_float=Decimal)
-        wanted = self._shape(_draft_in(body), body["marker"], document.external_id)
+        draft = _draft_in(body)
+        wanted = self._shape(draft, body["marker"], document.external_id)
         compared = ("number", "name", "total", "tax", "customer_id", "txn_date", "applied")
+        if isinstance(draft, JournalEntryDraft) and self.parts(document).journal != draft.lines:
+            return False
         return all(getattr(wanted, name) == getattr(document, name) for name in compared)
 
 
@@ -524,6 +548,8 @@ def _kind_of(draft: Draft) -> Kind:
             return Kind.PAYMENT
         case ApplicationDraft():
             return Kind.APPLICATION
+        case JournalEntryDraft():
+            return Kind.JOURNAL_ENTRY
 
 
 def _applied(draft: PaymentDraft | ApplicationDraft) -> tuple[Applied, ...]:
@@ -554,6 +580,8 @@ def _write(
         total, tax = draft.total, draft.tax_total
     elif isinstance(draft, PaymentDraft):
         total = draft.amount
+    elif isinstance(draft, JournalEntryDraft):
+        total = draft.total
     elif isinstance(draft, ApplicationDraft):
         total = Decimal(0)
     return Write(

@@ -12,6 +12,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from app.accounting.journal import JournalEntryDraft, JournalLine
+
 
 class Kind(StrEnum):
     """The kinds of document a link can stand for (the ledger's words)."""
@@ -220,8 +222,8 @@ class BooksDocument:
 
     *fingerprint* changes when its own content changes, and not when only its token or its open
     balance moved. *marker* is ours as it stands there, brackets included (`[lw:…]`). *type_name* is
-    the books' word for it where the kind alone does not tell. *source* is the provider's own form
-    of it, opaque to everybody else.
+    the books' word for it where the kind alone does not tell. A journal entry's *total* is the sum
+    of its debits. *source* is the provider's own form of it, opaque to everybody else.
     """
 
     kind: Kind
@@ -271,6 +273,7 @@ class DocumentParts:
 
     lines: tuple[BooksLine, ...] = ()
     taxes: tuple[BooksTax, ...] = ()
+    journal: tuple[JournalLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -427,7 +430,15 @@ class PurchaseDraft:
     note: str | None = None
 
 
-Draft = CustomerDraft | ItemDraft | SalesDraft | PaymentDraft | ApplicationDraft | PurchaseDraft
+Draft = (
+    CustomerDraft
+    | ItemDraft
+    | SalesDraft
+    | PaymentDraft
+    | ApplicationDraft
+    | PurchaseDraft
+    | JournalEntryDraft
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

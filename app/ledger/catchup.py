@@ -27,7 +27,14 @@ from app.ledger.states import LinkState, PostingState
 
 log = structlog.get_logger(__name__)
 
-KINDS = (Kind.CUSTOMER, Kind.INVOICE, Kind.CREDIT_MEMO, Kind.PAYMENT, Kind.REFUND)
+KINDS = (
+    Kind.CUSTOMER,
+    Kind.INVOICE,
+    Kind.CREDIT_MEMO,
+    Kind.PAYMENT,
+    Kind.REFUND,
+    Kind.JOURNAL_ENTRY,
+)
 # Given a kind and a marker: the billing id whose create operation has it, or None.
 Placer = Callable[[AsyncSession, str, str], Awaitable[tuple[str, str] | None]]
 

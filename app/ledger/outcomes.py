@@ -30,6 +30,10 @@ DOCUMENT_TYPES = {
 }
 
 
+# Noted among a posting's hints when the books show other content than was sent.
+DIFFERS = "differs"
+
+
 def document_type(link: Link) -> str:
     """Return what the books call the link's document."""
     return str((link.details or {}).get("type") or DOCUMENT_TYPES[link.kind])
@@ -69,6 +73,8 @@ def variance_of(posting: Posting) -> str | None:
         if expected is not None and posted is not None and expected != posted:
             difference: Decimal = posted - expected
             parts.append(f"{name}: billed {expected:f}, in the books {posted:f} ({difference:+f})")
+    if posting.hints.get(DIFFERS):
+        parts.append("its number, date or lines are not those that were sent")
     return "; ".join(parts) or None
 
 

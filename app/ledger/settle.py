@@ -8,14 +8,14 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.errors import Fault, ProviderError
-from app.accounting.records import BooksDocument, Verb, Write
+from app.accounting.records import BooksDocument, Kind, Verb, Write
 from app.jobs.records import follow_posting
 from app.jobs.work import WorkContext
 from app.kit.db import CommitLost, Json, database_now
 from app.ledger.links import link_to_document, remember
 from app.ledger.models import Attempt, Link, Posting
-from app.ledger.outcomes import conflict_outcome, posted_outcome
-from app.ledger.postings import locked_posting, move
+from app.ledger.outcomes import DIFFERS, conflict_outcome, posted_outcome
+from app.ledger.postings import locked_posting, move, write_of
 from app.ledger.states import LinkState, PostingState
 
 COMMIT_TRIES = 3
@@ -128,10 +128,23 @@ async def settle_posted(
     else:
         remember(link, document)
         posting.posted_total, posting.posted_tax = document.total, document.tax
+        note_difference(context, posting, document)
     if verb is Verb.VOID:
         link.state = LinkState.VOIDED.value
     link.content_hash = posting.content_hash
     await follow_posting(session, posting.id, posted_outcome(posting, link, verb))
+
+
+def note_difference(context: WorkContext, posting: Posting, document: BooksDocument) -> None:
+    """
+    Note that an entry stands in the books with other lines than were sent.
+
+    Its total alone says little: the same cents on another account are another statement.
+    """
+    if posting.kind != Kind.JOURNAL_ENTRY.value or posting.verb == Verb.DELETE.value:
+        return
+    if not context.provider.matches(write_of(posting), document):
+        posting.hints = {**posting.hints, DIFFERS: True}
 
 
 async def settle_conflict(

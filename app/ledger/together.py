@@ -23,7 +23,7 @@ from app.ledger.links import BookKeeper, remember
 from app.ledger.models import Attempt, Link, Posting, PostingEvent
 from app.ledger.outcomes import posted_outcome
 from app.ledger.postings import Remark, event_row, new_posting, write_of
-from app.ledger.settle import Intent, Settled
+from app.ledger.settle import Intent, Settled, note_difference
 from app.ledger.states import LinkState, PostingState, check_transition
 
 
@@ -178,6 +178,7 @@ def _posted(
     posting.state, posting.settled_at, posting.next_look_at = after.value, moment, None
     posting.posted_total, posting.posted_tax = document.total, document.tax
     remember(link, document, content_hash=posting.content_hash)
+    note_difference(context, posting, document)
     if posting.verb == Verb.VOID.value:
         link.state = LinkState.VOIDED.value
     return event_row(

@@ -8,10 +8,14 @@ by themselves (a payment is applied, a credit links itself) and say nothing abou
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 from decimal import Decimal
 
-from app.accounting.records import Verb, Write
+from pydantic import ValidationError
+
+from app.accounting.records import Kind, Verb, Write
 from app.providers.quickbooks import wire
+from app.providers.quickbooks.journal import journal_lines, same_lines
 from app.providers.quickbooks.kinds import NAME_LISTS
 
 VOID_WORD = "voided"
@@ -59,6 +63,16 @@ def fingerprint_transaction(document: wire.Transaction, *, settles: bool) -> str
     )
 
 
+def fingerprint_journal_entry(entry: wire.Transaction) -> str:
+    """Return the fingerprint of a journal entry; it has no total of its own."""
+    return _digest(
+        entry.txn_date,
+        entry.doc_number,
+        _value(entry.currency_ref),
+        *(astuple(line) for line in journal_lines(entry.line)),
+    )
+
+
 def fingerprint_customer(customer: wire.Customer) -> str:
     """Return the fingerprint of a customer; its address is left out, for it comes back changed."""
     email, phone = customer.primary_email_addr, customer.primary_phone
@@ -102,14 +116,9 @@ def _sales_lines(lines: Iterable[wire.Line]) -> Iterable[tuple[object, ...]]:
             line.description,
             _value(detail.item_ref),
             _value(detail.tax_code_ref),
-            *_journal_side(line.journal_entry_line_detail),
         )
         if line.group_line_detail:
             yield from _sales_lines(line.group_line_detail.line)
-
-
-def _journal_side(detail: wire.JournalEntryLineDetail | None) -> tuple[object, ...]:
-    return (detail.posting_type, _value(detail.account_ref)) if detail else ()
 
 
 def _settlements(lines: Iterable[wire.Line]) -> Iterable[tuple[object, ...]]:
@@ -159,6 +168,8 @@ def shows(write: Write, source: Mapping[str, object]) -> bool:
             return write.kind in NAME_LISTS and source.get("Active") is False
         case Verb.UPDATE if not _moved_on(asked, source):
             return False
+    if write.kind is Kind.JOURNAL_ENTRY:
+        return _same_fields(asked, source) and _same_entry(asked, source)
     return _same_fields(asked, source) and _same_lines(asked, source) and _same_tax(asked, source)
 
 
@@ -202,6 +213,15 @@ def _same_lines(asked: Mapping[str, object], source: Mapping[str, object]) -> bo
     if all("LinkedTxn" in line for line in (*wanted, *found)):
         return sorted(map(_link_key, wanted)) == sorted(map(_link_key, found))
     return len(wanted) == len(found) and all(map(_same_line, wanted, found))
+
+
+def _same_entry(asked: Mapping[str, object], source: Mapping[str, object]) -> bool:
+    """Compare what two journal entries post; one that is unlike any of QuickBooks' is another."""
+    try:
+        wanted, found = (wire.Transaction.model_validate(each) for each in (asked, source))
+    except ValidationError:
+        return False
+    return same_lines(wanted.line, found.line)
 
 
 def _content_lines(lines: object) -> list[Mapping[str, object]]:

@@ -13,7 +13,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from json.encoder import encode_basestring
 
-from app.accounting.errors import Fault, RecordRejected
+from app.accounting.journal import JournalEntryDraft
 from app.accounting.records import (
     Address,
     ApplicationDraft,
@@ -31,6 +31,7 @@ from app.accounting.records import (
     Verb,
     Write,
 )
+from app.providers.quickbooks.journal import journal_body
 from app.providers.quickbooks.kinds import (
     ENTITIES,
     NAME_LISTS,
@@ -39,12 +40,19 @@ from app.providers.quickbooks.kinds import (
     TRANSACTION_TYPES,
     address_of,
 )
-from app.providers.quickbooks.text import find_marker, many_lines, one_line, with_marker
+from app.providers.quickbooks.parts import (
+    NOTE_LENGTH,
+    Body,
+    description,
+    limited,
+    ref,
+    without_none,
+    wrapped,
+)
+from app.providers.quickbooks.text import find_marker, with_marker
 
 CENT = Decimal("0.01")
-NOTE_LENGTH = 4000
 CUSTOMER_NOTES_LENGTH = 2000
-DESCRIPTION_LENGTH = 4000
 
 _TREATMENTS: Mapping[TaxTreatment, str] = {
     TaxTreatment.EXCLUDED: "TaxExcluded",
@@ -52,15 +60,14 @@ _TREATMENTS: Mapping[TaxTreatment, str] = {
     TaxTreatment.NONE: "NotApplicable",
 }
 
-Body = Mapping[str, object]
-
 
 def compose_create(draft: Draft, *, marker: str) -> Write:
     """
     Return the write that creates the draft.
 
     Raises:
-        RecordRejected: A name or number is longer than QuickBooks takes.
+        RecordRejected: A name or number is longer than QuickBooks takes, or a journal entry does
+            not balance.
     """
     return _write(draft, Verb.CREATE, {}, marker)
 
@@ -139,11 +146,13 @@ def _write(draft: Draft, verb: Verb, head: Body, marker: str) -> Write:
             body = _application(draft, marker)
         case PurchaseDraft():
             body = _purchase(draft, marker)
+        case JournalEntryDraft():
+            body = journal_body(draft, marker)
     target = head.get("Id")
     return Write(
         kind=kind,
         verb=verb,
-        body=encode(_without_none({**head, **body})),
+        body=encode(without_none({**head, **body})),
         target=str(target) if target is not None else None,
         expected_total=total,
         expected_tax=tax,
@@ -152,36 +161,40 @@ def _write(draft: Draft, verb: Verb, head: Body, marker: str) -> Write:
 
 def _figures(draft: Draft) -> tuple[Kind, Decimal | None, Decimal | None]:
     """Return the draft's kind, and the total and tax its answer must show."""
+    figures: tuple[Kind, Decimal | None, Decimal | None]
     match draft:
         case CustomerDraft():
-            return Kind.CUSTOMER, None, None
+            figures = Kind.CUSTOMER, None, None
         case ItemDraft():
-            return Kind.ITEM, None, None
+            figures = Kind.ITEM, None, None
         case SalesDraft():
-            return draft.kind, draft.total, draft.tax_total
+            figures = draft.kind, draft.total, draft.tax_total
         case PaymentDraft():
-            return Kind.PAYMENT, draft.amount, None
+            figures = Kind.PAYMENT, draft.amount, None
         case ApplicationDraft():
-            return Kind.APPLICATION, Decimal(0), None
+            figures = Kind.APPLICATION, Decimal(0), None
         case PurchaseDraft():
-            return Kind.REFUND, draft.amount, None
+            figures = Kind.REFUND, draft.amount, None
+        case JournalEntryDraft():
+            figures = Kind.JOURNAL_ENTRY, draft.total, None
+    return figures
 
 
 def _customer(draft: CustomerDraft, marker: str, *, new: bool) -> Body:
     person = draft.person
     return {
-        "DisplayName": _limited(draft.display_name, 500, "DisplayName"),
-        "CompanyName": _limited(draft.company_name, 100, "CompanyName"),
-        "Title": _limited(person.title, 16, "Title"),
-        "GivenName": _limited(person.given, 100, "GivenName"),
-        "MiddleName": _limited(person.middle, 100, "MiddleName"),
-        "FamilyName": _limited(person.family, 100, "FamilyName"),
-        "Suffix": _limited(person.suffix, 16, "Suffix"),
-        "PrimaryEmailAddr": _wrapped("Address", _limited(draft.email, 100, "PrimaryEmailAddr")),
-        "PrimaryPhone": _wrapped("FreeFormNumber", _limited(draft.phone, 30, "PrimaryPhone")),
+        "DisplayName": limited(draft.display_name, 500, "DisplayName"),
+        "CompanyName": limited(draft.company_name, 100, "CompanyName"),
+        "Title": limited(person.title, 16, "Title"),
+        "GivenName": limited(person.given, 100, "GivenName"),
+        "MiddleName": limited(person.middle, 100, "MiddleName"),
+        "FamilyName": limited(person.family, 100, "FamilyName"),
+        "Suffix": limited(person.suffix, 16, "Suffix"),
+        "PrimaryEmailAddr": wrapped("Address", limited(draft.email, 100, "PrimaryEmailAddr")),
+        "PrimaryPhone": wrapped("FreeFormNumber", limited(draft.phone, 30, "PrimaryPhone")),
         "BillAddr": _address(draft.address),
         # Fixed for ever once the customer stands.
-        "CurrencyRef": _ref(draft.currency) if new else None,
+        "CurrencyRef": ref(draft.currency) if new else None,
         "Taxable": None if draft.tax_exempt is None else not draft.tax_exempt,
         # What stands there later is the merchant's own; an update leaves it alone.
         "Notes": with_marker(draft.notes, marker, limit=CUSTOMER_NOTES_LENGTH) if new else None,
@@ -191,40 +204,40 @@ def _customer(draft: CustomerDraft, marker: str, *, new: bool) -> Body:
 def _address(address: Address | None) -> Body | None:
     if address is None:
         return None
-    return _without_none(
+    return without_none(
         {
-            "Line1": _limited(address.line1, 500, "Line1"),
-            "Line2": _limited(address.line2, 500, "Line2"),
-            "Line3": _limited(address.line3, 500, "Line3"),
-            "City": _limited(address.city, 255, "City"),
-            "CountrySubDivisionCode": _limited(address.region, 255, "CountrySubDivisionCode"),
-            "PostalCode": _limited(address.postal_code, 30, "PostalCode"),
-            "Country": _limited(address.country, 255, "Country"),
+            "Line1": limited(address.line1, 500, "Line1"),
+            "Line2": limited(address.line2, 500, "Line2"),
+            "Line3": limited(address.line3, 500, "Line3"),
+            "City": limited(address.city, 255, "City"),
+            "CountrySubDivisionCode": limited(address.region, 255, "CountrySubDivisionCode"),
+            "PostalCode": limited(address.postal_code, 30, "PostalCode"),
+            "Country": limited(address.country, 255, "Country"),
         }
     )
 
 
 def _item(draft: ItemDraft) -> Body:
     return {
-        "Name": _limited(draft.name, 100, "Name"),
+        "Name": limited(draft.name, 100, "Name"),
         "Type": "Service",
-        "Description": _description(draft.description),
-        "IncomeAccountRef": _ref(draft.income_account_id),
-        "ExpenseAccountRef": _ref(draft.expense_account_id),
+        "Description": description(draft.description),
+        "IncomeAccountRef": ref(draft.income_account_id),
+        "ExpenseAccountRef": ref(draft.expense_account_id),
     }
 
 
 def _sales(draft: SalesDraft, marker: str) -> Body:
     return {
-        "CustomerRef": _ref(draft.customer_id),
-        "DocNumber": _limited(draft.number, 21, "DocNumber"),
+        "CustomerRef": ref(draft.customer_id),
+        "DocNumber": limited(draft.number, 21, "DocNumber"),
         "TxnDate": draft.txn_date,
         "DueDate": draft.due_date if draft.kind is Kind.INVOICE else None,
-        "CurrencyRef": _ref(draft.currency),
+        "CurrencyRef": ref(draft.currency),
         "ExchangeRate": draft.exchange_rate,
         "ShipAddr": _address(draft.ship_to),
-        "DepositToAccountRef": _ref(draft.paid_from_id),
-        "PaymentMethodRef": _ref(draft.method_id),
+        "DepositToAccountRef": ref(draft.paid_from_id),
+        "PaymentMethodRef": ref(draft.method_id),
         "GlobalTaxCalculation": _TREATMENTS.get(draft.treatment),
         "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
         "Line": [_line(line) for line in draft.lines],
@@ -235,19 +248,19 @@ def _sales(draft: SalesDraft, marker: str) -> Body:
 def _line(line: DraftLine) -> Body:
     counted = _multiplies(line)
     detail = {
-        "ItemRef": _ref(line.item_id),
+        "ItemRef": ref(line.item_id),
         "Qty": line.quantity if counted else None,
         "UnitPrice": line.unit_price if counted else None,
-        "TaxCodeRef": _ref(line.tax_code_id),
+        "TaxCodeRef": ref(line.tax_code_id),
         "ServiceDate": line.service_date,
         "TaxInclusiveAmt": line.gross,
     }
-    return _without_none(
+    return without_none(
         {
-            "Description": _description(line.description),
+            "Description": description(line.description),
             "Amount": line.amount,
             "DetailType": "SalesItemLineDetail",
-            "SalesItemLineDetail": _without_none(detail),
+            "SalesItemLineDetail": without_none(detail),
         }
     )
 
@@ -272,9 +285,9 @@ def _tax_detail(draft: SalesDraft) -> Body | None:
     american = draft.treatment is TaxTreatment.UNSTATED and coded
     if draft.treatment is TaxTreatment.NONE or not (draft.tax_parts or american):
         return None
-    return _without_none(
+    return without_none(
         {
-            "TxnTaxCodeRef": _ref(draft.tax_code_id),
+            "TxnTaxCodeRef": ref(draft.tax_code_id),
             "TotalTax": draft.tax_total,
             "TaxLine": [_tax_line(part) for part in draft.tax_parts] or None,
         }
@@ -286,7 +299,7 @@ def _tax_line(part: TaxPart) -> Body:
         "Amount": part.amount,
         "DetailType": "TaxLineDetail",
         "TaxLineDetail": {
-            "TaxRateRef": _ref(part.rate_id),
+            "TaxRateRef": ref(part.rate_id),
             "PercentBased": True,
             "TaxPercent": part.percent,
             "NetAmountTaxable": part.net,
@@ -296,13 +309,13 @@ def _tax_line(part: TaxPart) -> Body:
 
 def _payment(draft: PaymentDraft, marker: str) -> Body:
     return {
-        "CustomerRef": _ref(draft.customer_id),
+        "CustomerRef": ref(draft.customer_id),
         "TotalAmt": draft.amount,
         "TxnDate": draft.txn_date,
-        "PaymentRefNum": _limited(draft.reference, 21, "PaymentRefNum"),
-        "PaymentMethodRef": _ref(draft.method_id),
-        "DepositToAccountRef": _ref(draft.deposit_account_id),
-        "CurrencyRef": _ref(draft.currency),
+        "PaymentRefNum": limited(draft.reference, 21, "PaymentRefNum"),
+        "PaymentMethodRef": ref(draft.method_id),
+        "DepositToAccountRef": ref(draft.deposit_account_id),
+        "CurrencyRef": ref(draft.currency),
         "ExchangeRate": draft.exchange_rate,
         "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
         "Line": [_settlement(each) for each in draft.allocations],
@@ -316,10 +329,10 @@ def _application(draft: ApplicationDraft, marker: str) -> Body:
         Applied(kind=Kind.CREDIT_MEMO, external_id=draft.credit_memo_id, amount=draft.amount),
     )
     return {
-        "CustomerRef": _ref(draft.customer_id),
+        "CustomerRef": ref(draft.customer_id),
         "TotalAmt": Decimal(0),
         "TxnDate": draft.txn_date,
-        "CurrencyRef": _ref(draft.currency),
+        "CurrencyRef": ref(draft.currency),
         "ExchangeRate": draft.exchange_rate,
         "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
         "Line": [_settlement(each) for each in sides],
@@ -329,22 +342,22 @@ def _application(draft: ApplicationDraft, marker: str) -> Body:
 def _purchase(draft: PurchaseDraft, marker: str) -> Body:
     """Return an expense in cash: of all purchases only these can be linked to a credit."""
     line = {
-        "Description": _description(draft.description),
+        "Description": description(draft.description),
         "Amount": draft.amount,
         "DetailType": "AccountBasedExpenseLineDetail",
-        "AccountBasedExpenseLineDetail": {"AccountRef": _ref(draft.receivable_id)},
+        "AccountBasedExpenseLineDetail": {"AccountRef": ref(draft.receivable_id)},
     }
     return {
         "PaymentType": "Cash",
-        "AccountRef": _ref(draft.paid_from_id),
+        "AccountRef": ref(draft.paid_from_id),
         "EntityRef": {"value": draft.customer_id, "type": "Customer"},
         "TxnDate": draft.txn_date,
-        "PaymentMethodRef": _ref(draft.method_id),
-        "CurrencyRef": _ref(draft.currency),
+        "PaymentMethodRef": ref(draft.method_id),
+        "CurrencyRef": ref(draft.currency),
         "ExchangeRate": draft.exchange_rate,
         "GlobalTaxCalculation": "NotApplicable" if draft.taxes_apply else None,
         "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
-        "Line": [_without_none(line)],
+        "Line": [without_none(line)],
     }
 
 
@@ -354,39 +367,6 @@ def _settlement(applied: Applied) -> Body:
 
 
 # ---------------------------------------------------------------- small parts
-
-
-def _ref(external_id: str | None) -> Body | None:
-    return _wrapped("value", external_id)
-
-
-def _wrapped(key: str, value: str | None) -> Body | None:
-    return None if value is None else {key: value}
-
-
-def _description(text: str | None) -> str | None:
-    cleaned = many_lines(text)[:DESCRIPTION_LENGTH] if text else None
-    return cleaned or None
-
-
-def _limited(text: str | None, length: int, element: str) -> str | None:
-    """
-    Return the text on one line, None for an empty one.
-
-    Raises:
-        RecordRejected: It is longer than QuickBooks takes.
-    """
-    cleaned = one_line(text).strip() if text else ""
-    if len(cleaned) > length:
-        raise RecordRejected(
-            Fault(element=element),
-            f"{element} has {len(cleaned)} characters; QuickBooks takes at most {length}.",
-        )
-    return cleaned or None
-
-
-def _without_none(body: Body) -> Body:
-    return {key: value for key, value in body.items() if value is not None}
 
 
 def _append(parts: list[str], value: object) -> None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import ValidationError
 
 from app.accounting.errors import OutcomeUnknown
+from app.accounting.journal import Side, total_of
 from app.accounting.records import (
     Account,
     Address,
@@ -32,6 +33,7 @@ from app.accounting.records import (
     TaxRate,
 )
 from app.providers.quickbooks import compare, wire
+from app.providers.quickbooks.journal import journal_lines
 from app.providers.quickbooks.kinds import PAYMENTS, PURCHASE
 from app.providers.quickbooks.text import find_marker
 
@@ -282,6 +284,8 @@ def to_document(kind: Kind, row: Row) -> BooksDocument:
             return _customer_document(row)
         case Kind.ITEM:
             return _item_document(row)
+        case Kind.JOURNAL_ENTRY:
+            return _journal_document(row)
         case _:
             return _transaction_document(kind, row)
 
@@ -313,19 +317,38 @@ def _transaction_document(kind: Kind, row: Row) -> BooksDocument:
     )
 
 
+def _journal_document(row: Row) -> BooksDocument:
+    """Return an entry; its debits stand for the total that QuickBooks does not keep."""
+    parsed = _parse(wire.Transaction, row)
+    return BooksDocument(
+        kind=Kind.JOURNAL_ENTRY,
+        external_id=_required_id(parsed),
+        sync_token=parsed.sync_token or "",
+        number=parsed.doc_number,
+        total=total_of(tuple(journal_lines(parsed.line)), Side.DEBIT),
+        currency=_id(parsed.currency_ref),
+        txn_date=parsed.txn_date,
+        marker=find_marker(parsed.private_note),
+        created_at=parsed.meta_data.create_time,
+        fingerprint=compare.fingerprint_journal_entry(parsed),
+        source=row,
+    )
+
+
 def to_parts(row: Row) -> DocumentParts:
-    """Return the sales lines and the tax lines of a transaction, in its order."""
+    """Return the lines and the tax lines of a transaction, in its order."""
     parsed = _parse(wire.Transaction, row)
     detail = parsed.txn_tax_detail
     return DocumentParts(
         lines=tuple(_lines(parsed.line)),
         taxes=tuple(_tax_of(line) for line in (detail.tax_line if detail else ())),
+        journal=tuple(journal_lines(parsed.line)),
     )
 
 
 def _lines(lines: Iterable[wire.Line]) -> Iterator[BooksLine]:
     for line in lines:
-        if line.detail_type == "SubTotalLineDetail":
+        if line.detail_type == "SubTotalLineDetail" or line.journal_entry_line_detail:
             continue
         if line.group_line_detail:
             yield from _lines(line.group_line_detail.line)

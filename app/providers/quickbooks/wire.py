@@ -281,6 +281,8 @@ class JournalEntryLineDetail(Wire):
     posting_type: str | None = None
     account_ref: OptionalRef = None
     entity: JournalEntity | None = None
+    class_ref: OptionalRef = None
+    department_ref: OptionalRef = None
 
 
 class Line(Wire):

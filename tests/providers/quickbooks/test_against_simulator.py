@@ -1,11 +1,10 @@
 """The provider over real HTTP, against a stand-in that knows nothing of it."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -17,15 +16,11 @@ from app.accounting.errors import (
     RetryLater,
     StaleDocument,
 )
-from app.accounting.ports import AccountingProvider, CompanyRef, TokenSet
 from app.accounting.records import (
-    Answer,
     ApplicationDraft,
     Applied,
-    BooksDocument,
     CreationWindow,
     CustomerDraft,
-    Draft,
     DraftLine,
     ItemDraft,
     Kind,
@@ -36,16 +31,11 @@ from app.accounting.records import (
     TaxPart,
     TaxTreatment,
     Verb,
-    Write,
 )
-from app.kit.http import build_client
-from app.providers.quickbooks.oauth import QuickBooksAuthorization
-from app.providers.quickbooks.provider import quickbooks_factory
-from tests.providers.quickbooks.doubles import StubGate
+from tests.providers.quickbooks.opened import REDIRECT, Connected, connected_fixture
 from tests.simulator_server import SimulatorServer, simulator_fixture
 
 T = TypeVar("T")
-REDIRECT = "http://localhost:8400/callback"
 TODAY = date(2026, 3, 2)
 
 simulator = simulator_fixture(
@@ -58,86 +48,7 @@ simulator = simulator_fixture(
     # Keeping within the limits is the gate's business, which is a stub here.
     switch={"throttle": False},
 )
-
-
-class RealTokens:
-    """Tokens as connecting gave them, renewed at the stand-in."""
-
-    def __init__(self, authorization: QuickBooksAuthorization, tokens: TokenSet) -> None:
-        self.authorization = authorization
-        self.tokens = tokens
-
-    async def access_token(self) -> str:
-        return self.tokens.access_token
-
-    async def renew(self, stale: str) -> str:
-        if stale == self.tokens.access_token:
-            self.tokens = await self.authorization.refresh(self.tokens.refresh_token)
-        return self.tokens.access_token
-
-
-@dataclass
-class Connected:
-    """A company connected the whole way: page, code, tokens."""
-
-    provider: AccountingProvider
-    tokens: RealTokens
-    gate: StubGate
-    serial: int = 0
-
-    def marker(self) -> str:
-        """Return a marker that no document has yet."""
-        self.serial += 1
-        digits = str(self.serial).translate(str.maketrans("0189", "abcd"))
-        return f"[lw:{digits.rjust(26, 'z')}]"
-
-    async def send(self, write: Write, request_id: str | None = None) -> Answer:
-        self.serial += 1
-        await self.provider.ready()
-        return await self.provider.send(
-            write, request_id=request_id or f"x{self.serial}g00", permit=lambda: None
-        )
-
-    async def create(self, draft: Draft, marker: str | None = None) -> BooksDocument:
-        write = self.provider.prepare_create(draft, marker=marker or self.marker())
-        document = (await self.send(write)).document
-        assert document is not None
-        return document
-
-
-@pytest.fixture(scope="module")
-async def connected(simulator: SimulatorServer) -> AsyncIterator[Connected]:
-    async with build_client() as http:
-        authorization = QuickBooksAuthorization(
-            http=http,
-            client_id=simulator.client_id,
-            client_secret=simulator.client_secret,
-            environment="simulator",
-            discovery_url=simulator.discovery_url,
-            api_url=simulator.api_url,
-        )
-        page = await authorization.authorization_url(state="s1", redirect_uri=REDIRECT)
-        callback = parse_qs(urlsplit(simulator.authorize(page)).query)
-        tokens = RealTokens(
-            authorization,
-            await authorization.exchange(code=callback["code"][0], redirect_uri=REDIRECT),
-        )
-        gate = StubGate()
-        factory = quickbooks_factory(http=http, environment="simulator", api_url=simulator.api_url)
-        provider = factory(
-            CompanyRef(environment="simulator", realm_id=callback["realmId"][0]),
-            tokens=tokens,
-            gate=gate,
-            on_call=lambda _: None,
-        )
-        simulator.preferences(
-            {
-                "SalesFormsPrefs.CustomTxnNumbers": True,
-                "SalesFormsPrefs.AutoApplyCredit": False,
-                "SalesFormsPrefs.AutoApplyPayments": False,
-            }
-        )
-        yield Connected(provider, tokens, gate)
+connected = connected_fixture()
 
 
 async def all_of(pages: AsyncIterator[list[T]]) -> list[T]:
