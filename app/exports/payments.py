@@ -28,7 +28,7 @@ from app.exports.sales import customer_of, live_invoices, open_day
 from app.exports.writes import Composer
 from app.jobs.models import Record
 from app.kit.money import ZERO
-from app.ledger.identity import SEPARATOR
+from app.ledger.identity import applied_pair
 from app.ledger.links import find_link, stands_as
 from app.ledger.models import Link
 from app.ledger.outcomes import drifted_outcome, missing_outcome
@@ -184,7 +184,7 @@ class ApplicationDecider:
     async def __call__(
         self, session: AsyncSession, facts: ExportFacts, link: Link, record: Record
     ) -> Decision:
-        credit_id, _, invoice_id = record.billing_id.partition(SEPARATOR)
+        credit_id, invoice_id = applied_pair(record.billing_id)
         rows = await billing_rows.load(session, facts.integration.id, "credit_note", [credit_id])
         note = billing_rows.parse(rows[credit_id])
         assert isinstance(note, billing.CreditNote)  # noqa: S101 - its kind
@@ -194,13 +194,6 @@ class ApplicationDecider:
         content_hash = _hash(note, invoice_id, amount)
         if (settled := by_state(link, content_hash)) is not None:
             return settled
-        if link.state == LinkState.LIVE.value:
-            return refused(
-                "application_changed",
-                "The credit is applied with another amount already.",
-                f"{note.number} was applied to {invoice_id} before with another amount.",
-                "Change the application in QuickBooks, or issue another credit note.",
-            )
         try:
             return await self._compose(session, facts, link, note, invoice_id, amount, content_hash)
         except Refusal as refusal:
@@ -228,7 +221,8 @@ class ApplicationDecider:
         invoices = await live_invoices(session, facts, [invoice_id])
         if invoice_id not in invoices:
             raise Refusal(_invoices_missing([invoice_id]))
-        if _used_up(facts, credit, amount):
+        standing = link.state == LinkState.LIVE.value
+        if not standing and _used_up(facts, credit, amount):
             raise Refusal(
                 skipped(
                     "applied_by_quickbooks",
@@ -249,9 +243,8 @@ class ApplicationDecider:
             note=f"Credit {note.number} applied{remark}",
         )
         hints = LookHints(customer_id=draft.customer_id, txn_date=day)
-        return self._composer.create(
-            link, draft, content_hash=content_hash, hints=hints, currency=note.currency
-        )
+        write = self._composer.update if standing else self._composer.create
+        return write(link, draft, content_hash=content_hash, hints=hints, currency=note.currency)
 
 
 def _used_up(facts: ExportFacts, credit: Link, amount: Decimal) -> bool:

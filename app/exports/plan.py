@@ -1,5 +1,6 @@
 """What a job is about: which records, in which step, in the ledger's order of dependence."""
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from app.ledger.identity import (
     refund_and_credit,
     refund_application_id,
 )
-from app.ledger.links import applied_credits, links_of
+from app.ledger.links import KnownApplication, applications_known, links_of
 
 PLAN = "plan"
 # The ledger's order: a step never starts while one that it needs has not ended.
@@ -131,7 +132,7 @@ async def make_plan(
             plan.price_codes |= {
                 code for code, charge in codes.charges.items() if charge.kind != "tax"
             }
-    await _add_taken_back(session, job, plan)
+    await _settle_credits(session, job, plan)
     await _add_needed(session, job, plan)
     return plan
 
@@ -187,23 +188,6 @@ def _add_credit(
         return
     plan.add(_planned(row, "credit_memos", Kind.CREDIT_MEMO, "post"))
     _note_needs(plan, note, tax_codes)
-    amounts: dict[str, Decimal] = {}
-    for part in note.applications:
-        amounts[part.invoice] = amounts.get(part.invoice, Decimal(0)) + part.amount
-    for invoice, amount in amounts.items():
-        plan.add(
-            Planned(
-                step="applications",
-                kind=Kind.APPLICATION.value,
-                billing_id=application_id(note.billing_id, invoice),
-                operation="post",
-                number=note.number,
-                customer=note.customer,
-                day=note.date,
-                amount=amount,
-                currency=note.currency,
-            )
-        )
 
 
 def _add_refund(
@@ -231,24 +215,73 @@ def _add_refund(
     )
 
 
-async def _add_taken_back(session: AsyncSession, job: JobView, plan: Plan) -> None:
+async def _settle_credits(session: AsyncSession, job: JobView, plan: Plan) -> None:
+    """
+    Add the applications of the plan's credits: taken back, new, or of another amount.
+
+    Those that take less of their credit than before come first, so that the others find it.
+    """
+    known = await applications_known(session, job.company_id, list(plan.credits))
+    _add_taken_back(plan, known)
+    growing: list[Planned] = []
+    for note in plan.credits.values():
+        for invoice, amount in applied_amounts(note).items():
+            links = known.get((note.billing_id, invoice), {})
+            billing_id = _present_turn(note.billing_id, invoice, links)
+            planned = _application(note, billing_id, "applications", "post", amount)
+            before = links[billing_id].amount if billing_id in links else None
+            if before is not None and amount < before:
+                plan.add(planned)
+            else:
+                growing.append(planned)
+    for planned in growing:
+        plan.add(planned)
+
+
+def applied_amounts(note: billing.CreditNote) -> dict[str, Decimal]:
+    """Return how much of an open credit is applied to each invoice."""
+    amounts: dict[str, Decimal] = {}
+    for part in note.applications if note.status == "open" else ():
+        amounts[part.invoice] = amounts.get(part.invoice, Decimal(0)) + part.amount
+    return amounts
+
+
+def _present_turn(credit_id: str, invoice: str, links: Mapping[str, KnownApplication]) -> str:
+    """Return the id of the pair's application that was not taken back (yet)."""
+    for turn in itertools.count(1):
+        billing_id = application_id(credit_id, invoice, turn=turn)
+        if billing_id not in links or not links[billing_id].taken_back:
+            break
+    return billing_id
+
+
+def _add_taken_back(
+    plan: Plan, known: Mapping[tuple[str, str], Mapping[str, KnownApplication]]
+) -> None:
     """Add the applications that stand in the books and that their credit note has no more."""
-    for credit_id, invoice in await applied_credits(session, job.company_id, list(plan.credits)):
+    for (credit_id, invoice), links in known.items():
         note = plan.credits[credit_id]
         if invoice in {part.invoice for part in note.applications}:
             continue
-        plan.add(
-            Planned(
-                step="application_voids",
-                kind=Kind.APPLICATION.value,
-                billing_id=application_id(credit_id, invoice),
-                operation="void",
-                number=note.number,
-                customer=note.customer,
-                day=note.date,
-                currency=note.currency,
-            )
-        )
+        for each in links.values():
+            if each.standing:
+                plan.add(_application(note, each.billing_id, "application_voids", "void", None))
+
+
+def _application(
+    note: billing.CreditNote, billing_id: str, step: str, operation: str, amount: Decimal | None
+) -> Planned:
+    return Planned(
+        step=step,
+        kind=Kind.APPLICATION.value,
+        billing_id=billing_id,
+        operation=operation,
+        number=note.number,
+        customer=note.customer,
+        day=note.date,
+        amount=amount,
+        currency=note.currency,
+    )
 
 
 def _note_needs(plan: Plan, document: billing.SalesDocument, tax_codes: frozenset[str]) -> None:

@@ -34,6 +34,7 @@ from app.exports.us import us_layout
 from app.exports.writes import Composer
 from app.jobs.models import Record
 from app.kit.money import ZERO
+from app.ledger.identity import applied_pair
 from app.ledger.links import find_link, stands_as
 from app.ledger.models import Link
 from app.ledger.outcomes import drifted_outcome, missing_outcome
@@ -445,7 +446,7 @@ async def applications_of(session: AsyncSession, facts: ExportFacts, credit_id: 
             Link.billing_id.startswith(prefix, autoescape=True),
         )
     )
-    return [billing_id.removeprefix(prefix) for billing_id in rows]
+    return [applied_pair(billing_id)[1] for billing_id in rows]
 
 
 def _paid_invoice(invoice: billing.Invoice, paid: Mapping[str, Decimal], total: Decimal) -> Settle:

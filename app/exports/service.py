@@ -38,6 +38,8 @@ BATCHED = ("invoices", "credit_memos", "payments")
 NAMED = ("customers", "items")
 # A record that still is one of these when its turn comes has something to be done.
 TO_DO = ("waiting", "pending", "parked")
+# So often an application that was taken back and billed again is known by its marker alone.
+TURNS = (1, 2, 3)
 
 
 class ExportWork:
@@ -251,7 +253,11 @@ class MarkerPlacer:
         for billing_id, applications in rows:
             if kind == Kind.APPLICATION.value:
                 parts = applications or []
-                ids.extend(application_id(billing_id, part["invoice"]) for part in parts)
+                ids.extend(
+                    application_id(billing_id, part["invoice"], turn=turn)
+                    for part in parts
+                    for turn in TURNS
+                )
             else:
                 ids.append(billing_id)
         return ids

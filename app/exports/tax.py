@@ -87,14 +87,20 @@ def lay_out(
 
 
 def parts_of(lines: Iterable[tuple[SalesLine, TaxTarget]]) -> tuple[TaxPart, ...]:
-    """Return one part per rate over all lines whose code has that rate, as billed."""
+    """
+    Return one part per rate over all lines whose code has that rate, as billed.
+
+    A line that does not bear a rate of its code adds nothing to it (one code for a whole document);
+    the rates of untaxed codes have no price code, and all their lines count.
+    """
     nets: dict[str, Decimal] = {}
     amounts: dict[str, Decimal] = {}
     percents: dict[str, Decimal] = {}
     for line, target in lines:
         billed = {part.price_code: part.amount for part in line.taxes}
         for rate in target.rates:
-            nets[rate.rate_id] = nets.get(rate.rate_id, ZERO) + line.net
+            borne = rate.price_code is None or rate.price_code in billed
+            nets[rate.rate_id] = nets.get(rate.rate_id, ZERO) + (line.net if borne else ZERO)
             amount = billed.get(rate.price_code, ZERO) if rate.price_code is not None else ZERO
             amounts[rate.rate_id] = amounts.get(rate.rate_id, ZERO) + amount
             percents.setdefault(rate.rate_id, rate.percent)

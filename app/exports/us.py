@@ -2,8 +2,8 @@
 Sales tax of US companies: taxable or not on each line, the amount once on the document. Pure.
 
 Automated companies (US-AST) take the billed total as an override, under any code of theirs; manual
-ones (US-MANUAL) have one code for the whole document, so all its taxed lines must carry the same
-taxes; companies without sales tax take untaxed documents only.
+ones (US-MANUAL) have one code for the whole document: that of all taxes on its lines together, each
+rate over the lines that bear it; companies without sales tax take untaxed documents only.
 """
 
 from collections.abc import Mapping
@@ -68,11 +68,9 @@ def _manual(sums: DocumentSums, targets: Mapping[PriceCodes, TaxTarget]) -> TaxL
     sets = {price_codes_of(line) for line in sums.lines} - {frozenset()}
     if not sets:
         return _plain(sums, UNTAXED)
-    if len(sets) > 1:
-        raise _two_sets(sets)
-    [taxes] = sets
+    taxes = frozenset().union(*sets)
     if taxes not in targets:
-        raise UnmappedTaxes([taxes])
+        raise _two_sets(sets) if len(sets) > 1 else UnmappedTaxes([taxes])
     target = targets[taxes]
     taxed = [line for line in sums.lines if line.taxes]
     return TaxLayout(

@@ -73,9 +73,21 @@ def operation_name(verb: Verb, *, sync_token: str | None = None, content_hash: s
     return f"{verb.value}:{sync_token}"
 
 
-def application_id(credit_id: str, invoice_id: str) -> str:
-    """Return the billing id of one credit's application to one invoice."""
-    return f"{credit_id}{SEPARATOR}{invoice_id}"
+def application_id(credit_id: str, invoice_id: str, *, turn: int = 1) -> str:
+    """
+    Return the billing id of one credit's application to one invoice.
+
+    One that was taken back, and voided by us, and is billed again later is another application: the
+    next *turn*. Its void can never be undone, and a link has one document at most.
+    """
+    pair = f"{credit_id}{SEPARATOR}{invoice_id}"
+    return pair if turn == 1 else f"{pair}{SEPARATOR}{turn}"
+
+
+def applied_pair(billing_id: str) -> tuple[str, str]:
+    """Return the credit and the invoice of an application's billing id, whatever its turn."""
+    credit_id, invoice_id = billing_id.split(SEPARATOR)[:2]
+    return credit_id, invoice_id
 
 
 def refund_application_id(refund_id: str, credit_id: str) -> str:

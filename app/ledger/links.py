@@ -1,20 +1,20 @@
 """Links: found, made, tied to an existing document, and updated from what the books answered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounting.records import BooksDocument, Kind
+from app.accounting.records import BooksDocument, Kind, Verb
 from app.kit.ids import new_id
-from app.ledger.identity import SEPARATOR, Identity
-from app.ledger.models import Link
-from app.ledger.states import STANDING, LinkState
+from app.ledger.identity import SEPARATOR, Identity, applied_pair
+from app.ledger.models import Link, Posting
+from app.ledger.states import STANDING, LinkState, PostingState
 
 # So many ids go into one query.
 CHUNK = 5000
@@ -76,25 +76,49 @@ async def links_of(
     return {link.billing_id: link for link in rows}
 
 
-async def applied_credits(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownApplication:
+    """An application of a credit as the ledger knows it; *taken_back* when we voided it."""
+
+    billing_id: str
+    standing: bool
+    taken_back: bool
+    amount: Decimal | None
+
+
+async def applications_known(
     session: AsyncSession, company_id: UUID, credit_ids: Sequence[str]
-) -> list[tuple[str, str]]:
-    """Return the credits' applications that stand in the books, as (credit, invoice)."""
+) -> dict[tuple[str, str], dict[str, KnownApplication]]:
+    """Return what the ledger knows of the credits' applications, by (credit, invoice)."""
     credit = func.split_part(Link.billing_id, SEPARATOR, 1)
-    found: list[tuple[str, str]] = []
+    voided_by_us = exists().where(
+        Posting.link_id == Link.id,
+        Posting.verb.in_((Verb.VOID.value, Verb.DELETE.value)),
+        Posting.state == PostingState.POSTED.value,
+    )
+    found: dict[tuple[str, str], dict[str, KnownApplication]] = {}
     for start in range(0, len(credit_ids), CHUNK):
-        rows = await session.scalars(
-            select(Link.billing_id).where(
+        rows = await session.execute(
+            select(Link.billing_id, Link.state, Link.details, voided_by_us).where(
                 Link.company_id == company_id,
                 Link.kind == Kind.APPLICATION.value,
-                Link.state.in_(STANDING),
                 credit.in_(credit_ids[start : start + CHUNK]),
             )
         )
-        for billing_id in rows:
-            first, _, second = billing_id.partition(SEPARATOR)
-            found.append((first, second))
+        for billing_id, state, details, by_us in rows:
+            found.setdefault(applied_pair(billing_id), {})[billing_id] = KnownApplication(
+                billing_id=billing_id,
+                standing=state in STANDING,
+                taken_back=by_us and state == LinkState.VOIDED.value,
+                amount=_applied_to_invoice(details),
+            )
     return found
+
+
+def _applied_to_invoice(details: Mapping[str, Any] | None) -> Decimal | None:
+    parts = (details or {}).get("applied", ())
+    amounts = [Decimal(part["amount"]) for part in parts if part["kind"] == Kind.INVOICE.value]
+    return sum(amounts, Decimal(0)) if amounts else None
 
 
 async def link_to_document(

@@ -181,12 +181,6 @@ RECORDS = (
         ("Remove its applications in the billing system first.",),
     ),
     Words(
-        "application_changed",
-        "The credit is applied with another amount already.",
-        "An application cannot be changed once it stands in the books.",
-        ("Change the application in QuickBooks, or issue another credit note.",),
-    ),
-    Words(
         "settled_by_others",
         "Payments or credits are applied to it.",
         "Voiding it would leave them unapplied.",

@@ -20,7 +20,7 @@ from app.billing.models import BillingRecord
 from app.jobs.models import Record
 from app.kit.money import ZERO
 from app.ledger.faultwords import Words
-from app.ledger.identity import application_id
+from app.ledger.links import applications_known
 from app.ledger.states import LinkState
 from app.reconciliation.causes import CAUSES
 from app.reconciliation.compare import Billed, Known, Mark, Verdict, compare
@@ -320,13 +320,16 @@ class Walk:
         pages = billing_rows.in_range(
             session, ground.integration_id, "credit_note", ground.first_day, ground.last_day
         )
-        return [
-            application_id(row.billing_id, part["invoice"])
+        wanted = {
+            (row.billing_id, part["invoice"])
             async for page in pages
             for row in page
             if row.status not in TAKEN_BACK
             for part in row.body.get("applications") or ()
-        ]
+        }
+        credit_ids = sorted({credit_id for credit_id, _ in wanted})
+        known = await applications_known(session, ground.company_id, credit_ids)
+        return [id_ for pair in sorted(wanted) for id_ in known.get(pair, ())]
 
     # ------------------------------------------------------------------ counting and noting
 

@@ -95,15 +95,27 @@ def test_manual_company_has_one_code_and_one_part_per_rate() -> None:
     ]
 
 
-def test_manual_company_refuses_two_sets_of_taxes() -> None:
-    document = sums(line("10.00", State="1.00"), line("10.00", State="1.00", City="1.00"))
+def test_manual_company_takes_two_sets_of_taxes_under_the_code_of_both() -> None:
+    document = sums(line("10.00", State="1.00"), line("20.00", State="2.00", City="0.40"))
+
+    layout = us_layout(TaxModel.US_MANUAL, document, TARGETS, any_code=None)
+
+    assert (layout.line_codes, layout.header_code) == (("TAX", "TAX"), "3")
+    assert [(part.rate_id, part.net, part.amount) for part in layout.parts] == [
+        ("1", Decimal("30.00"), Decimal("3.00")),
+        ("2", Decimal("20.00"), Decimal("0.40")),
+    ]
+
+
+def test_manual_company_refuses_two_sets_of_taxes_without_a_code_for_both() -> None:
+    document = sums(line("10.00", County="1.00"), line("10.00", State="1.00", City="1.00"))
 
     with pytest.raises(Refusal) as refusal:
         us_layout(TaxModel.US_MANUAL, document, TARGETS, any_code=None)
 
     outcome = refusal.value.decision.outcome
     assert outcome.code == "two_tax_sets"
-    assert "City + State, and State" in (outcome.explanation or "")
+    assert "City + State, and County" in (outcome.explanation or "")
 
 
 def test_manual_company_needs_the_set_mapped() -> None:

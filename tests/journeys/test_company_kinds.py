@@ -155,6 +155,20 @@ class TestManual:
         assert record["details"]["price_codes"] == [["California"], ["City", "State"]]
         assert len(record["fixes"]) == 3
 
+    async def test_lines_of_different_taxes_go_under_a_combined_code(self, manual: Shop) -> None:
+        lines = [("plan", "147.00", AZ), ("book", "100.00", {"State": ("7.1", "7.10")})]
+        await manual.invoice("m5", lines, "267.48", "20.48")
+
+        job = await manual.export()
+
+        assert (await manual.record(job, "m5"))["state"] == "posted"
+        stored = manual.document("m5")
+        assert stored["TotalAmt"] == Decimal("267.48")
+        amounts = [line["Amount"] for line in stored["TxnTaxDetail"]["TaxLine"]]
+        assert amounts == [Decimal("17.54"), Decimal("2.94")]
+        sent = [line["TaxLineDetail"] for line in manual.sent("m5")["TxnTaxDetail"]["TaxLine"]]
+        assert [part["NetAmountTaxable"] for part in sent] == [247, 147]
+
     async def test_unmapped_set_is_refused_and_released_by_mapping(self, manual: Shop) -> None:
         line = ("plan", "33.33", {"California": ("8", "2.67")})
         await manual.invoice("m3", [line], "36.00", "2.67")

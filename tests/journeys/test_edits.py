@@ -349,7 +349,7 @@ async def test_an_applied_credit_is_neither_edited_nor_deleted(case: Case) -> No
     assert case.writes() == []
 
 
-async def test_an_application_of_another_amount_is_refused(case: Case) -> None:
+async def test_an_application_of_another_amount_updates_it(case: Case) -> None:
     await case.invoice("i1", "100.00")
     await case.credit("n1", "60.00", {"i1": "20.00"})
     await case.export()
@@ -357,10 +357,66 @@ async def test_an_application_of_another_amount_is_refused(case: Case) -> None:
     await case.credit("n1", "60.00", {"i1": "30.00"})
 
     job = await case.export("credits")
+    again = await case.export("credits")
 
     (record,) = await case.merchant.records(job, kind="application")
-    assert (record["state"], record["code"]) == ("rejected", "application_changed")
-    assert case.writes() == []
+    assert (record["state"], record["action"]) == ("posted", "updated"), record
+    assert again["counts"]["unchanged"] == again["counts"]["total"]
+    assert [write["operation"] for write in case.writes()] == ["update"]
+    assert case.document("CreditMemo", "n1")["Balance"] == Decimal("30.00")
+    assert case.document("Invoice", "i1")["Balance"] == Decimal("82.00")
+
+
+async def test_a_credit_moved_between_its_invoices_is_freed_before_it_is_used(case: Case) -> None:
+    for short in ("i1", "i2"):
+        await case.invoice(short, "100.00")
+    await case.credit("n1", "60.00", {"i1": "10.00", "i2": "50.00"})
+    await case.export()
+    case.mark()
+    await case.credit("n1", "60.00", {"i1": "40.00", "i2": "20.00"})
+
+    job = await case.export("credits")
+
+    assert job["status"] == "succeeded", await case.merchant.records(job)
+    assert [write["operation"] for write in case.writes()] == ["update", "update"]
+    balances = [case.document("Invoice", short)["Balance"] for short in ("i1", "i2")]
+    assert balances == [Decimal("72.00"), Decimal("92.00")]
+
+
+async def test_an_application_taken_back_and_billed_again_is_another_one(case: Case) -> None:
+    await case.invoice("i1", "100.00")
+    applications: dict[str, str] = {}
+    for applications in ({"i1": "20.00"}, {}, {"i1": "25.00"}, {}, {"i1": "30.00"}):
+        await case.credit("n1", "60.00", applications)
+        job = await case.export()
+        assert job["status"] == "succeeded", await case.merchant.records(job)
+
+    again = await case.export()
+
+    assert again["counts"]["unchanged"] == again["counts"]["total"]
+    writes = case.writes("Payment")
+    assert [write["operation"] for write in writes] == ["create", "void"] * 2 + ["create"]
+    assert len(set(ids(writes))) == 5
+    assert case.document("CreditMemo", "n1")["Balance"] == Decimal("30.00")
+    assert case.document("Invoice", "i1")["Balance"] == Decimal("82.00")
+
+
+# ------------------------------------------------------------------ what people write in the books
+
+
+async def test_a_note_written_in_the_books_survives_our_edit(case: Case) -> None:
+    await case.invoice("i1", "100.00")
+    await case.export("invoices")
+    invoice = case.document("Invoice", "i1")
+    note = f"Ask Jane first. {invoice['PrivateNote']}"
+    case.edit("update", "Invoice", {**key_of(invoice), "sparse": True, "PrivateNote": note})
+    await case.invoice("i1", "150.00")
+
+    job = await case.export("invoices")
+
+    assert (await case.record(job, "i1"))["action"] == "updated"
+    assert case.document("Invoice", "i1")["PrivateNote"] == note
+    assert case.document("Invoice", "i1")["TotalAmt"] == Decimal("168.00")
 
 
 # ------------------------------------------------------------------ what somebody did in the books

@@ -12,6 +12,7 @@ from app.ledger.identity import (
     GenerationsExhausted,
     Identity,
     application_id,
+    applied_pair,
     operation_name,
 )
 
@@ -82,6 +83,10 @@ class TestMarker:
 
     def test_an_application_has_both_ids(self) -> None:
         assert application_id("cn_1", "inv_1") == "cn_1\x1finv_1"
+
+    def test_an_application_billed_again_is_another_one_of_the_same_pair(self) -> None:
+        assert application_id("cn_1", "inv_1", turn=2) == "cn_1\x1finv_1\x1f2"
+        assert applied_pair(application_id("cn_1", "inv_1", turn=2)) == ("cn_1", "inv_1")
 
 
 class TestOperationName:

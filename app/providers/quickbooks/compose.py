@@ -77,6 +77,7 @@ def compose_update(draft: Draft, *, external_id: str, sync_token: str, marker: s
     Return the write that makes the document what the draft says.
 
     It is sparse: what is not in the draft stays as it is in the books; all lines are replaced.
+    The note is never sent: it holds our marker already, and whatever people have added to it.
 
     Raises:
         RecordRejected: A name or number is longer than QuickBooks takes.
@@ -148,6 +149,8 @@ def _write(draft: Draft, verb: Verb, head: Body, marker: str) -> Write:
             body = _purchase(draft, marker)
         case JournalEntryDraft():
             body = journal_body(draft, marker)
+    if verb is Verb.UPDATE:
+        body = {name: value for name, value in body.items() if name != "PrivateNote"}
     target = head.get("Id")
     return Write(
         kind=kind,

@@ -173,6 +173,7 @@ class TestInvoice:
         body = body_of(write)
 
         assert (write.verb, write.target) == (Verb.UPDATE, "145")
+        assert "PrivateNote" not in body  # What people wrote there stays, and our marker with it.
         assert list(body)[:3] == ["Id", "SyncToken", "sparse"]
         assert (body["Id"], body["SyncToken"], body["sparse"]) == ("145", "2", True)
         assert len(body["Line"]) == 1
