@@ -143,6 +143,7 @@ class FakeFactory:
         self.authorization = authorization
         self.troubles: list[ProviderError] = []
         self.opened: list[CompanyRef] = []
+        self.gates: list[CallGate] = []
 
     def __call__(
         self,
@@ -153,4 +154,5 @@ class FakeFactory:
         on_call: Callable[[str], None],
     ) -> FakeBooks:
         self.opened.append(company)
+        self.gates.append(gate)
         return FakeBooks(company, tokens, self)

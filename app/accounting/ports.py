@@ -86,6 +86,9 @@ class CallGate(Protocol):
     async def admit(self, *, batch: bool = False) -> None:
         """Return when one more call may go out, and count it."""
 
+    def answered(self) -> None:
+        """Note that the call admitted last is over: until now it may have arrived at any moment."""
+
     async def throttled(self, after: float | None) -> None:
         """Note that the ERP refused a call for its quota; later calls wait and slow down."""
 

@@ -65,6 +65,7 @@ async def bind(
     db: Database,
     newcomer: Newcomer,
     *,
+    company_id: UUID,
     tokens: TokenSet,
     profile: CompanyProfile,
     keyring: Keyring,
@@ -73,8 +74,9 @@ async def bind(
     """
     Save company, connection and binding in one transaction.
 
-    The unique indexes decide between concurrent attempts. Returns the refresh token of a former
-    company that this integration has left, to be revoked.
+    A company that is new gets *company_id*, under which its first calls were counted. The
+    unique indexes decide between concurrent attempts. Returns the refresh token of a former company
+    that this integration has left, to be revoked.
 
     Raises:
         ConnectRefused: As `check_binding`; whoever was faster has the company.
@@ -82,7 +84,7 @@ async def bind(
     try:
         async with db.transaction(newcomer.organization_id) as session:
             await _own_binding(session, newcomer, lock=True)
-            company_id = await _save_company(session, newcomer, profile)
+            company_id = await _save_company(session, newcomer, company_id, profile)
             former = await _save_connection(session, newcomer, company_id, tokens, keyring)
             await session.execute(
                 update(Integration)
@@ -136,7 +138,10 @@ async def _is_open(session: AsyncSession, company_id: UUID) -> bool:
     return await session.scalar(open_ones.limit(1)) is not None
 
 
-async def _save_company(session: AsyncSession, newcomer: Newcomer, profile: CompanyProfile) -> UUID:
+async def _save_company(
+    session: AsyncSession, newcomer: Newcomer, new: UUID, profile: CompanyProfile
+) -> UUID:
+    """Save the company, a new one under the id *new*; return the id it has."""
     fresh = {
         "held": True,
         "profile": profile_json(profile),
@@ -145,6 +150,7 @@ async def _save_company(session: AsyncSession, newcomer: Newcomer, profile: Comp
     statement = (
         insert(Company)
         .values(
+            id=new,
             organization_id=newcomer.organization_id,
             provider=newcomer.provider,
             environment=newcomer.company.environment,

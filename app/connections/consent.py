@@ -307,6 +307,7 @@ class Consent:
         former = await bind(
             self.db,
             newcomer,
+            company_id=binding.company_id,
             tokens=tokens,
             profile=profile,
             keyring=self.keyring,

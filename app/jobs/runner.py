@@ -113,8 +113,9 @@ class Runner:
         heartbeat = asyncio.create_task(self._beat())
         try:
             while not self._stopping:
-                await self._claim_what_fits()
+                # Cleared first: a ring during the claim may have come too late for it.
                 self._bell.clear()
+                await self._claim_what_fits()
                 if not self._stopping:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._bell.wait(), self.waits.poll)

@@ -4,12 +4,17 @@ Sliding windows: how many calls went out lately, shared by every process through
 Each process counts its own calls besides, so that a Redis that lost its memory does not let a
 company run over its limits. Without Redis that count alone decides, beginning as if half of each
 window were used: somebody else may have called just before.
+
+A call arrives at some moment between its admission and its answer, and only that moment counts at
+the other side. It therefore keeps its place in the windows until a whole window after its answer: a
+slow first call cannot push those behind it together into one second over there.
 """
 
 import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +27,17 @@ from app.kit.clock import monotonic
 log = structlog.get_logger(__name__)
 
 # Admits one call if every window has room, else says how many milliseconds to wait. KEYS[1] holds
-# the end of a rest; while it exists, every limit is halved.
+# the end of a rest; while it exists, every limit is halved. After two arguments a window comes
+# the mark of the call, then pairs of an earlier mark and the milliseconds since that one's answer.
 ADMIT = """
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
+local own = #KEYS * 2 - 1
+for i = 2, #KEYS do
+  for j = own + 1, #ARGV, 2 do
+    redis.call('ZADD', KEYS[i], 'XX', 'GT', ms - tonumber(ARGV[j + 1]), ARGV[j])
+  end
+end
 local rest = redis.call('GET', KEYS[1])
 if rest and tonumber(rest) > ms then return tonumber(rest) - ms end
 local wait = 0
@@ -41,7 +53,7 @@ for i = 2, #KEYS do
 end
 if wait > 0 then return wait end
 for i = 2, #KEYS do
-  redis.call('ZADD', KEYS[i], ms, ARGV[#ARGV])
+  redis.call('ZADD', KEYS[i], ms, ARGV[own])
   redis.call('PEXPIRE', KEYS[i], tonumber(ARGV[i * 2 - 2]) + 1000)
 end
 return 0
@@ -60,6 +72,8 @@ REDIS_SECONDS = 1.0
 # How long a Redis that did not answer is left alone.
 REDIS_PAUSE_SECONDS = 5.0
 MINUTE = 60.0
+# Calls admitted and not answered yet that a gate remembers.
+MOST_OPEN = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +131,21 @@ class LocalWindows:
                 wait = max(wait, calls[len(calls) - window.limit] + window.seconds - now)
         return wait
 
-    def count(self, windows: Sequence[Window]) -> None:
-        """Count one call in every window."""
+    def count(self, windows: Sequence[Window]) -> float:
+        """Count one call in every window, and return the moment it stands at."""
         now = self._clock()
         for window in windows:
             self._lately(window, now).append(now)
+        return now
+
+    def move(self, windows: Sequence[Window], moment: float) -> None:
+        """Let the call that was counted at *moment* stand at the present one."""
+        now = self._clock()
+        for window in windows:
+            calls = self._lately(window, now)
+            with suppress(ValueError):
+                calls.remove(moment)
+            calls.append(now)
 
     def suppose(self, windows: Sequence[Window]) -> None:
         """Count calls that others may just have made, up to half of each window."""
@@ -135,6 +159,15 @@ class LocalWindows:
         while calls and calls[0] <= now - window.seconds:
             calls.popleft()
         return calls
+
+
+@dataclass(frozen=True, slots=True)
+class _Admitted:
+    """A call that was let out: its mark in Redis, its windows, and when it was counted here."""
+
+    mark: str
+    windows: tuple[Window, ...]
+    moment: float
 
 
 class Gate:
@@ -163,6 +196,8 @@ class Gate:
         self._clock = clock
         self._local = LocalWindows(clock)
         self._supposed: set[str] = set()
+        self._open: deque[_Admitted] = deque(maxlen=MOST_OPEN)
+        self._answered: deque[tuple[str, float]] = deque(maxlen=MOST_OPEN)
         self._no_redis_until = 0.0
         self._closed_until = 0.0
         self._slow_until = 0.0
@@ -175,6 +210,14 @@ class Gate:
         """
         while (wait := await self._wait(batch=batch)) > 0:
             await self._sleep(wait)
+
+    def answered(self) -> None:
+        """Note that the call admitted last has been answered, or is known to be over."""
+        if not self._open:
+            return
+        call = self._open.pop()
+        self._local.move(call.windows, call.moment)
+        self._answered.append((call.mark, self._clock()))
 
     async def throttled(self, after: float | None) -> None:
         """Rest for *after* seconds (a minute if it is not told), then go at half speed a while."""
@@ -194,14 +237,15 @@ class Gate:
         windows = [window.halved() for window in full] if now < self._slow_until else full
         if (wait := self._local.wait(windows)) > 0:
             return wait
-        told = await self._ask(full)
+        mark = secrets.token_hex(8)
+        told = await self._ask(full, mark)
         if told is None:
             wait = self._wait_alone(windows)
         else:
             self._supposed.clear()
             wait = told
         if wait <= 0:
-            self._local.count(full)
+            self._open.append(_Admitted(mark, full, self._local.count(full)))
         return wait
 
     def _wait_alone(self, windows: Sequence[Window]) -> float:
@@ -212,13 +256,18 @@ class Gate:
         self._supposed.update(window.name for window in strange)
         return self._local.wait(windows)
 
-    async def _ask(self, windows: Sequence[Window]) -> float | None:
+    async def _ask(self, windows: Sequence[Window], mark: str) -> float | None:
         """Return the wait that all processes' calls make necessary; None without Redis."""
+        answered = list(self._answered)
+        self._answered.clear()
         keys = [self._key("rest"), *(self._key(window.name) for window in windows)]
         arguments: list[int | str] = []
         for window in windows:
             arguments += [window.limit, int(window.seconds * 1000)]
-        answer = await self._run(ADMIT, keys, [*arguments, secrets.token_hex(8)])
+        arguments.append(mark)
+        for other, moment in answered:
+            arguments += [other, int((self._clock() - moment) * 1000)]
+        answer = await self._run(ADMIT, keys, arguments)
         return None if answer is None else answer / 1000
 
     async def _run(

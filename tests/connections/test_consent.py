@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy import func, select, update
 
 from app.accounting.errors import CompanyUnavailable, OutcomeUnknown
+from app.bootstrap import Collaborators
 from app.connections.consent import form_targets
 from app.connections.models import Company, Connection, PendingAuthorization
 from app.integrations.models import Integration
@@ -81,6 +82,19 @@ class TestTheWholeWay:
         async with db.transaction(merchant.organization_id) as session:
             lane = (await session.scalars(select(Lane))).one()
         assert lane.due_at is not None
+
+    async def test_first_calls_count_into_the_limits_of_the_new_company(
+        self,
+        merchant: Merchant,
+        factory: FakeFactory,
+        collaborators: Collaborators,
+        db: Database,
+    ) -> None:
+        await merchant.connect(REALM)
+
+        row = await stored_connection(db, merchant)
+        assert row is not None
+        assert factory.gates == [collaborators.gates(row.company_id)]
 
     async def test_reconnecting_keeps_the_rows_and_raises_the_generation(
         self, merchant: Merchant, db: Database

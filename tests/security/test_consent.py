@@ -18,6 +18,7 @@ from app.connections.models import Company
 from app.connections.sealing import REFRESH, unseal
 from app.integrations.models import Integration
 from app.kit.db import Database
+from app.kit.ids import new_id
 from app.kit.secrets import UnreadableSecret
 from tests.connections.conftest import (
     PROVIDER,
@@ -154,6 +155,7 @@ async def test_of_all_who_want_a_company_one_has_it(
                 await bind(
                     db,
                     newcomer,
+                    company_id=new_id(),
                     tokens=tokens,
                     profile=build_profile(),
                     keyring=collaborators.keyring,

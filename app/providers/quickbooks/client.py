@@ -195,9 +195,10 @@ class QuickBooksClient:
 
     async def _exchange(self, call: _Call, token: str, permit: Callable[[], None]) -> Reply:
         """Make the call once and judge its answer."""
-        permit()
-        sent = True
+        sent = False
         try:
+            permit()
+            sent = True
             async with asyncio.timeout(LONGEST_CALL_SECONDS):
                 status, headers, body = await self._transfer(call, token, permit)
         except NotSent:
@@ -209,6 +210,7 @@ class QuickBooksClient:
         except (HTTPError, OSError) as lost:
             raise OutcomeUnknown(explanation=f"The call broke off: {_name(lost)}.") from lost
         finally:
+            self._gate.answered()
             if sent:
                 self._on_call(call.lane)
         return self._judge(status, headers, body, token)

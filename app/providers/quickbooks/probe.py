@@ -387,6 +387,9 @@ class _NoGate:
     async def admit(self, *, batch: bool = False) -> None:
         """Return at once."""
 
+    def answered(self) -> None:
+        """Count nothing."""
+
     async def throttled(self, after: float | None) -> None:
         """Keep the wait that was asked for, without waiting."""
         self.refusals.append(after)

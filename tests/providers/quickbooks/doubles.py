@@ -39,6 +39,9 @@ class StubGate:
     async def admit(self, *, batch: bool = False) -> None:
         self.admitted.append(batch)
 
+    def answered(self) -> None:
+        pass
+
     async def throttled(self, after: float | None) -> None:
         self.throttles.append(after)
 
