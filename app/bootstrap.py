@@ -20,6 +20,7 @@ from app.integrations.models import Integration
 from app.jobs.repository import ensure_lane
 from app.jobs.service import CompanyState, cancel_jobs_of
 from app.jobs.waits import Waits
+from app.journal.work import AnyExport, JournalWork
 from app.kit.db import Base, Database, build_engine
 from app.kit.http import AsyncClient, build_client, check_library
 from app.kit.queue import ArqRedis, Doorbell, arq_redis
@@ -69,7 +70,7 @@ class Collaborators:
         state.posting_status = posting_status
         state.company_state = company_state
         state.document_url = partial(document_url, self.environment)
-        state.works = {"import": ImportWork(), "export": ExportWork()}
+        state.works = {"import": ImportWork(), "export": AnyExport(ExportWork(), JournalWork())}
         state.on_integration_removed = self.integration_removed
         state.integration_has_postings = has_postings
         state.books_opener = BooksOpener(
@@ -188,6 +189,7 @@ def tables() -> MetaData:
     from app.connections import models as _connections  # noqa: F401
     from app.integrations import models as _integrations  # noqa: F401
     from app.jobs import models as _jobs  # noqa: F401
+    from app.ledger import membership as _membership  # noqa: F401
     from app.ledger import models as _ledger  # noqa: F401
     from app.mappings import models as _mappings  # noqa: F401
     from app.organizations import models as _organizations  # noqa: F401

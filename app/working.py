@@ -16,6 +16,7 @@ from app.jobs.lanes import Lease
 from app.jobs.models import Lane
 from app.jobs.runner import OpenBooks, Runner
 from app.jobs.work import WorkContext
+from app.journal.work import AnyExport, JournalWork
 from app.kit.clock import now
 from app.kit.db import database_now
 from app.ledger.catchup import catch_up, set_watermark
@@ -36,7 +37,7 @@ def build_runner(collaborators: Collaborators, worker: str, *, lanes: int = 8) -
         db=collaborators.db,
         worker=worker,
         waits=collaborators.waits,
-        works={"import": ImportWork(), "export": ExportWork()},
+        works={"import": ImportWork(), "export": AnyExport(ExportWork(), JournalWork())},
         open_books=desk.open_books,
         begin=desk.begin,
         sweep=sweep,

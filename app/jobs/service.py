@@ -25,7 +25,7 @@ from app.kit.queue import Doorbell
 from app.kit.web import decode_cursor, encode_cursor
 
 FIRST_DAY = date(2000, 1, 1)
-DOCUMENTS = {"invoices", "payments", "credits", "refunds"}
+DOCUMENTS = {"invoices", "payments", "credits", "refunds", "journal_entries"}
 RETRYABLE = ("rejected", "conflict")
 JOURNAL = "journal_entries"
 
@@ -71,7 +71,7 @@ async def request_job(
     Raises:
         NotConnected: There is no company, or it was disconnected.
         Invalid: The range is missing or reversed.
-        NotAvailableYet: Dry runs and journal entries.
+        NotAvailableYet: Dry runs.
     """
     if integration.company_id is None or company.status in {"not_connected", "disconnected"}:
         raise NotConnected(
@@ -113,12 +113,7 @@ def _check_mode(integration: Integration, request: ExportRequest) -> None:
             code="wrong_mode",
             fixes=["Ask for the resource journal_entries, or change the integration's mode."],
         )
-    if journal:
-        raise NotAvailableYet(
-            "Exporting summarized journal entries is not available yet.",
-            fixes=["Use the mode full_synchronization until it is."],
-        )
-    if JOURNAL in request.resources:
+    if not journal and JOURNAL in request.resources:
         raise Conflict(
             "This integration writes single documents, not summarized journal entries.",
             code="wrong_mode",

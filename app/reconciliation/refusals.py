@@ -8,6 +8,7 @@ the error catalogue and `docs/errors.md` show it. A test holds this table agains
 from collections.abc import Mapping
 
 from app.ledger.faultwords import Words
+from app.reconciliation.journal_refusals import JOURNAL
 
 AGAIN = "Ask again in a moment."
 PUSH = "Correct it in the billing system, and push it again."
@@ -780,7 +781,7 @@ PREFLIGHT = (
 )
 
 PLACES: Mapping[str, tuple[Words, ...]] = {
-    "record": RECORDS,
+    "record": (*RECORDS, *JOURNAL),
     "document": DOCUMENTS,
     "request": REQUESTS,
     "connect": CONNECTING,

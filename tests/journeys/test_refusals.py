@@ -395,23 +395,6 @@ async def test_a_job_that_makes_no_sense_is_not_begun(
     assert (await town.call("GET", "/sync-jobs", params={"limit": 1}))["data"] == before
 
 
-async def test_journal_mode_cannot_be_exported_yet(town: Town) -> None:
-    await town.call("PATCH", "", {"mode": "summarized_journal_entry"})
-    try:
-        body = {
-            "direction": "export",
-            "resources": ["journal_entries"],
-            "date_from": "2026-03-01",
-            "date_to": "2026-03-31",
-        }
-        with pytest.raises(Refused) as refused:
-            await town.call("POST", "/sync-jobs", body)
-    finally:
-        await town.call("PATCH", "", {"mode": "full_synchronization"})
-
-    assert (refused.value.status, refused.value.problem["code"]) == (409, "not_available_yet")
-
-
 async def test_a_job_without_a_connection_is_refused(town: Town) -> None:
     body = {"name": "Other", "provider": "quickbooks_online", "mode": "full_synchronization"}
     made = await town.call("POST", "/v1/integrations", body)

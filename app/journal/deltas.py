@@ -1,0 +1,192 @@
+"""
+What still has to be booked: a record's present revision against what entries hold of it. Pure.
+
+An entry that was sent is never changed. A later revision takes back every component of the booked
+one, as it was booked, and adds its own; a record that is void only takes back.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+
+from app.journal.components import Bookable, Role, Unbookable
+from app.journal.periods import EntryKind, GroupKey, Length, Period
+
+RecordKey = tuple[str, str]  # kind, billing id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """
+    One component of one revision, with its sign, in one entry; *amount* is positive if debited.
+
+    *sign* is 1 for what was billed and -1 for what is taken back; the amount has it already.
+    """
+
+    group: GroupKey
+    kind: str
+    billing_id: str
+    revision: int
+    sign: int
+    component: str
+    role: Role
+    key: str | None
+    amount: Decimal
+    rate: Decimal
+    day: date
+    number: str | None
+    customer: str | None
+    content_hash: str
+    fingerprint: str
+
+    @property
+    def record(self) -> RecordKey:
+        return (self.kind, self.billing_id)
+
+    def taken_back(self) -> "Member":
+        return replace(self, sign=-1, amount=-self.amount)
+
+
+def members_of(record: Bookable, length: Length, *, revision: int) -> list[Member]:
+    """Return the members that book a record for the first time, or anew."""
+    group = GroupKey(Period.of(record.day, length), record.entry, record.currency)
+    fingerprint = record.fingerprint
+    return [
+        Member(
+            group=group,
+            kind=record.kind,
+            billing_id=record.billing_id,
+            revision=revision,
+            sign=1,
+            component=part.name,
+            role=part.role,
+            key=part.key,
+            amount=part.amount,
+            rate=record.rate,
+            day=record.day,
+            number=record.number,
+            customer=record.customer,
+            content_hash=record.content_hash,
+            fingerprint=fingerprint,
+        )
+        for part in record.components
+    ]
+
+
+def standing(known: Iterable[Member]) -> list[Member]:
+    """Return what entries hold of a record and nothing took back."""
+    rows = list(known)
+    taken = {(row.revision, row.component) for row in rows if row.sign < 0}
+    return [row for row in rows if row.sign > 0 and (row.revision, row.component) not in taken]
+
+
+def changes(known: Sequence[Member], wanted: Bookable | None, length: Length) -> list[Member]:
+    """
+    Return what has to be booked so that entries hold exactly *wanted*; nothing if they do.
+
+    *known* is everything that entries hold of the record already; without *wanted* it is only
+    taken back.
+    """
+    booked = standing(known)
+    if wanted is not None and wanted.components:
+        if booked and booked[0].fingerprint == wanted.fingerprint:
+            return []
+        last = max((row.revision for row in known), default=0)
+        revision = max(wanted.revision, last + 1)
+        return [
+            *(row.taken_back() for row in booked),
+            *members_of(wanted, length, revision=revision),
+        ]
+    return [row.taken_back() for row in booked]
+
+
+# ------------------------------------------------------------------------------ one period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A record that cannot be summed up keeps its whole entry from being made."""
+
+    record: RecordKey
+    group: GroupKey
+    error: Unbookable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """
+    A record that may have to be booked, with all that entries hold of it.
+
+    *wanted* is None for one that is not to be booked now (it is dated elsewhere). *unsettled* tells
+    that an entry with a part of it was sent and is not known to stand: it waits for that.
+    """
+
+    record: RecordKey
+    wanted: Bookable | Problem | None
+    known: tuple[Member, ...] = ()
+    unsettled: bool = False
+
+
+@dataclass(slots=True)
+class Group:
+    """What the next entry of a period, kind and currency holds."""
+
+    key: GroupKey
+    members: list[Member] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def plan(
+    candidates: Iterable[Candidate], length: Length, *, only: frozenset[GroupKey] | None = None
+) -> list[Group]:
+    """
+    Sort what has to be booked into the entries it belongs to, in their order.
+
+    With *only*, records are left alone unless they touch one of those groups.
+    """
+    groups: dict[GroupKey, Group] = {}
+    for candidate in candidates:
+        if candidate.unsettled:
+            continue
+        if isinstance(candidate.wanted, Problem):
+            key = candidate.wanted.group
+            if only is None or key in only:
+                groups.setdefault(key, Group(key)).problems.append(candidate.wanted)
+            continue
+        rows = changes(candidate.known, candidate.wanted, length)
+        if only is not None and not any(row.group in only for row in rows):
+            continue
+        for row in rows:
+            groups.setdefault(row.group, Group(row.group)).members.append(row)
+    return [groups[key] for key in sorted(groups)]
+
+
+def words_of(kind: EntryKind, members: Sequence[Member], *, sequence: int, period: Period) -> str:
+    """Return an entry's memo: what it sums up, and of which period."""
+    signs: Mapping[RecordKey, set[int]] = _signs(members)
+    added = sum(1 for each in signs.values() if each == {1})
+    taken = sum(1 for each in signs.values() if each == {-1})
+    corrected = len(signs) - added - taken
+    if sequence == 1:
+        return f"Billing summary {period.key}: {_counted(added, kind)}"
+    parts = [
+        f"{number} {word}"
+        for number, word in ((added, "added"), (corrected, "corrected"), (taken, "taken back"))
+        if number
+    ]
+    return f"Billing summary {period.key}, change {sequence - 1}: {kind.word.lower()} " + ", ".join(
+        parts
+    )
+
+
+def _signs(members: Iterable[Member]) -> dict[RecordKey, set[int]]:
+    signs: dict[RecordKey, set[int]] = {}
+    for member in members:
+        signs.setdefault(member.record, set()).add(member.sign)
+    return signs
+
+
+def _counted(number: int, kind: EntryKind) -> str:
+    word = kind.word.lower()
+    return f"{number} {word.removesuffix('s') if number == 1 else word}"

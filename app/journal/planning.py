@@ -1,0 +1,341 @@
+"""
+Planning one period: which records have to be booked, and in which entries they are frozen.
+
+Entries that were never sent are let go and formed anew from what billing says now. What was sent
+stays as it is; a record that waits for it is left alone until it is settled.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.accounting.records import CompanyProfile
+from app.billing import repository as billing_rows
+from app.billing import schemas as billing
+from app.billing.models import BillingRecord
+from app.exports.sales import content_of
+from app.journal import store
+from app.journal.components import Bookable, Ground, Unbookable, bookable, day_of, entry_kind_of
+from app.journal.deltas import Candidate, Group, Member, Problem, RecordKey, plan, standing
+from app.journal.periods import GroupKey, Length, Period
+from app.ledger.links import links_of
+from app.ledger.membership import JournalEntry
+from app.ledger.models import Link
+from app.ledger.postings import pasts_of
+from app.ledger.states import LinkState
+
+KINDS = ("invoice", "payment", "credit_note", "refund")
+# What the ledger calls the documents of these records.
+DOCUMENTS = {"credit_note": "credit_memo"}
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose billing is planned, and how."""
+
+    organization_id: UUID
+    company_id: UUID
+    integration_id: UUID
+    profile: CompanyProfile
+    codes: billing_rows.PriceCodes
+    length: Length
+
+    @property
+    def owner(self) -> Mapping[str, UUID]:
+        return {
+            "organization_id": self.organization_id,
+            "company_id": self.company_id,
+            "integration_id": self.integration_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A record whose document stands by itself, and was changed since: no entry corrects that."""
+
+    record: RecordKey
+    row: BillingRecord
+
+
+@dataclass(slots=True)
+class PeriodPlan:
+    """What one period comes to: its entries, old and new, and what keeps others from being made."""
+
+    entries: list[JournalEntry] = field(default_factory=list)
+    refused: list[tuple[Group, int]] = field(default_factory=list)
+    elsewhere: list[Elsewhere] = field(default_factory=list)
+    waiting: int = 0
+
+
+async def days_with_something(
+    session: AsyncSession, scope: Scope, first: date, last: date
+) -> set[date]:
+    """Return the days between the two on which something is billed or booked."""
+    rows = await session.scalars(
+        select(BillingRecord.record_date)
+        .where(
+            BillingRecord.integration_id == scope.integration_id,
+            BillingRecord.kind.in_(KINDS),
+            BillingRecord.record_date >= first,
+            BillingRecord.record_date <= last,
+        )
+        .distinct()
+    )
+    billed = {day for day in rows if day is not None}
+    return billed | await store.booked_days(session, scope.company_id, first, last)
+
+
+async def groups_of(
+    session: AsyncSession,
+    scope: Scope,
+    first: date,
+    last: date,
+    *,
+    only: frozenset[GroupKey] | None = None,
+) -> tuple[list[Group], list[store.Standing], "Loaded"]:
+    """Return what has to be booked of the days between the two, and the entries that touch them."""
+    present = await store.entries_touching(session, scope.company_id, first, last)
+    drafts = {each.entry.id for each in present if not each.sent and _within(each.entry, only)}
+    loaded = await _load(session, scope, first, last, drafts)
+    return plan(loaded.candidates, scope.length, only=only), present, loaded
+
+
+async def plan_period(
+    session: AsyncSession,
+    scope: Scope,
+    first: date,
+    last: date,
+    *,
+    only: frozenset[GroupKey] | None = None,
+) -> PeriodPlan:
+    """
+    Freeze what has to be booked of the days between the two, which lie in one period.
+
+    Raises:
+        IntegrityError: A component is in an entry already; nothing is frozen then.
+    """
+    groups, present, loaded = await groups_of(session, scope, first, last, only=only)
+    drafts = [each.entry for each in present if not each.sent and _within(each.entry, only)]
+    await store.let_go(session, drafts)
+    gone = {entry.id for entry in drafts}
+    found = PeriodPlan(elsewhere=loaded.elsewhere, waiting=loaded.waiting)
+    kept = {each.entry.id: each.entry for each in present if each.entry.id not in gone}
+    if only is not None:
+        kept = {id_: entry for id_, entry in kept.items() if store.group_key(entry) in only}
+    kept |= loaded.open_elsewhere
+    for group in groups:
+        sequence = await store.next_sequence(session, scope.company_id, group.key)
+        if group.problems:
+            found.refused.append((group, sequence))
+            continue
+        entry = await _entry_for(session, scope, group, sequence)
+        await store.freeze(session, entry, group.members)
+        kept[entry.id] = entry
+    found.entries = sorted(
+        kept.values(), key=lambda entry: (store.group_key(entry), entry.sequence)
+    )
+    return found
+
+
+async def _entry_for(
+    session: AsyncSession, scope: Scope, group: Group, sequence: int
+) -> JournalEntry:
+    """Return the group's entry that was never sent, if it has one, else a new one."""
+    if sequence > 1:
+        last = await store.entry_named(
+            session, scope.company_id, group.key.entry_key(sequence - 1), lock=True
+        )
+        if last is not None and not (await store.standings(session, [last]))[0].sent:
+            return last
+    return await store.make_entry(session, scope.owner, group.key, sequence)
+
+
+def _within(entry: JournalEntry, only: frozenset[GroupKey] | None) -> bool:
+    return only is None or store.group_key(entry) in only
+
+
+# ------------------------------------------------------------------------------ what is there
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Everything a period's plan is made from."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    elsewhere: list[Elsewhere] = field(default_factory=list)
+    # Entries of other periods that hold a part of these records and were never sent.
+    open_elsewhere: dict[UUID, JournalEntry] = field(default_factory=dict)
+    waiting: int = 0
+
+
+async def _load(
+    session: AsyncSession, scope: Scope, first: date, last: date, drafts: set[UUID]
+) -> Loaded:
+    rows = await _rows_in(session, scope, first, last)
+    booked = await store.records_booked_on(session, scope.company_id, first, last)
+    moved = await _rows_named(session, scope, booked - set(rows))
+    members = await store.members_of_records(
+        session, scope.company_id, [*rows, *(booked - set(rows))]
+    )
+    entries = await store.entries_with_ids(session, {row.entry_id for row in members} - drafts)
+    states = {
+        each.entry.id: each for each in await store.standings(session, list(entries.values()))
+    }
+    known: dict[RecordKey, list[Member]] = {}
+    unsettled: set[RecordKey] = set()
+    for row in members:
+        if row.entry_id in drafts:
+            continue
+        state = states[row.entry_id]
+        known.setdefault((row.kind, row.billing_id), []).append(
+            store.member_of(row, store.group_key(state.entry))
+        )
+        if state.sent and not state.settled:
+            unsettled.add((row.kind, row.billing_id))
+    loaded = Loaded(
+        open_elsewhere={id_: each.entry for id_, each in states.items() if not each.sent}
+    )
+    standing_alone = await _documents(session, scope, rows)
+    changed = _changed({**rows, **moved}, known)
+    ground = await _ground(session, scope, [rows[key] for key in changed if key in rows])
+    for key in changed:
+        if key in standing_alone and not standing(known.get(key, ())):
+            _note_elsewhere(loaded, key, rows[key], standing_alone[key])
+            continue
+        loaded.waiting += key in unsettled
+        loaded.candidates.append(
+            Candidate(
+                record=key,
+                wanted=_wanted(rows[key], ground, scope) if key in rows else None,
+                known=tuple(known.get(key, ())),
+                unsettled=key in unsettled,
+            )
+        )
+    return loaded
+
+
+def _changed(
+    rows: Mapping[RecordKey, BillingRecord], known: Mapping[RecordKey, Sequence[Member]]
+) -> list[RecordKey]:
+    """Return the records whose content is not the booked one, in a steady order."""
+    found = []
+    for key, row in rows.items():
+        booked = standing(known.get(key, ()))
+        if not booked or booked[0].content_hash != row.content_hash:
+            found.append(key)
+    return sorted(found, key=lambda key: (rows[key].record_date or date.min, *key))
+
+
+async def _rows_in(
+    session: AsyncSession, scope: Scope, first: date, last: date
+) -> dict[RecordKey, BillingRecord]:
+    found: dict[RecordKey, BillingRecord] = {}
+    for kind in KINDS:
+        async for page in billing_rows.in_range(session, scope.integration_id, kind, first, last):
+            found.update({(kind, row.billing_id): row for row in page})
+    return found
+
+
+async def _rows_named(
+    session: AsyncSession, scope: Scope, records: Iterable[RecordKey]
+) -> dict[RecordKey, BillingRecord]:
+    wanted: dict[str, set[str]] = {}
+    for kind, billing_id in records:
+        wanted.setdefault(kind, set()).add(billing_id)
+    found: dict[RecordKey, BillingRecord] = {}
+    for kind, ids in wanted.items():
+        rows = await billing_rows.load(session, scope.integration_id, kind, ids)
+        found.update({(kind, billing_id): row for billing_id, row in rows.items()})
+    return found
+
+
+async def _documents(
+    session: AsyncSession, scope: Scope, rows: Mapping[RecordKey, BillingRecord]
+) -> dict[RecordKey, Link]:
+    """Return the links of records that have, or may have, a document of their own."""
+    found: dict[RecordKey, Link] = {}
+    for kind in KINDS:
+        ids = [billing_id for known, billing_id in rows if known == kind]
+        for start in range(0, len(ids), PAGE):
+            links = await links_of(
+                session, scope.company_id, DOCUMENTS.get(kind, kind), ids[start : start + PAGE]
+            )
+            found |= {(kind, billing_id): link for billing_id, link in links.items()}
+    absent = [link for link in found.values() if link.state == LinkState.ABSENT.value]
+    pasts = await pasts_of(session, [link.id for link in absent])
+    free = {id_ for id_, rows_ in pasts.items() if not any(p.state in MAYBE for p in rows_)}
+    return {
+        key: link
+        for key, link in found.items()
+        if link.state != LinkState.ABSENT.value or link.id not in free
+    }
+
+
+# States of a posting whose document may be in the books although no link knows it.
+MAYBE = {"pending", "sending", "unknown", "parked", "conflict"}
+
+
+def _note_elsewhere(loaded: Loaded, key: RecordKey, row: BillingRecord, link: Link) -> None:
+    """Note a record that was changed after its document was written."""
+    if link.content_hash is None or content_of(row) != link.content_hash:
+        loaded.elsewhere.append(Elsewhere(key, row))
+
+
+def _wanted(row: BillingRecord, ground: Ground, scope: Scope) -> Bookable | Problem:
+    record = billing_rows.parse(row)
+    assert isinstance(record, FINANCIAL)  # noqa: S101 - its kind
+    try:
+        return bookable(
+            record,
+            ground,
+            kind=row.kind,
+            revision=row.revision,
+            content_hash=row.content_hash,
+        )
+    except Unbookable as error:
+        key = GroupKey(
+            Period.of(day_of(record), scope.length),
+            entry_kind_of(record),
+            row.currency or ground.home_currency,
+        )
+        return Problem(record=(row.kind, row.billing_id), group=key, error=error)
+
+
+FINANCIAL = billing.Invoice | billing.Payment | billing.CreditNote | billing.Refund
+
+
+async def _ground(session: AsyncSession, scope: Scope, rows: Sequence[BillingRecord]) -> Ground:
+    """Load what refunds pay back; charges and taxes are known."""
+    refunds = [row for row in rows if row.kind == "refund"]
+    wanted: dict[str, set[str]] = {
+        of: {row.body[of] for row in refunds if row.body.get(of)}
+        for of in ("payment", "credit_note")
+    }
+    found = {
+        of: {
+            billing_id: billing_rows.parse(row)
+            for billing_id, row in (
+                await billing_rows.load(session, scope.integration_id, of, ids)
+            ).items()
+        }
+        for of, ids in wanted.items()
+    }
+    return Ground(
+        charges=scope.codes.charges,
+        tax_codes=scope.codes.tax_codes,
+        home_currency=scope.profile.home_currency,
+        multicurrency=scope.profile.multicurrency,
+        payments={
+            id_: each for id_, each in found["payment"].items() if isinstance(each, billing.Payment)
+        },
+        credits={
+            id_: each
+            for id_, each in found["credit_note"].items()
+            if isinstance(each, billing.CreditNote)
+        },
+    )

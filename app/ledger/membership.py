@@ -1,0 +1,136 @@
+"""
+Tables of summarized entries: what each holds, and which part of which record is in which line.
+
+The database itself refuses to hold a component of a revision twice with the same sign.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, Numeric, UniqueConstraint, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, aliased, mapped_column
+
+from app.kit.db import Base, Identified, Json, TenantOwned, tenant_fk
+
+RATE = Numeric(28, 12)
+
+
+class JournalEntry(Identified, TenantOwned, Base):
+    """
+    One summarized entry: of a period, a kind and a currency, the first or a later one.
+
+    *billing_id* is derived from these, and is that of its link. *lines*, *txn_date*, *memo* and
+    *exchange_rate* are written when it is sent; an entry that was never sent has no posting, and
+    may be formed anew.
+    """
+
+    __tablename__ = "journal_entries"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        UniqueConstraint("company_id", "billing_id"),
+        UniqueConstraint("company_id", "period", "kind", "currency", "sequence"),
+        Index(None, "integration_id", "period_from"),
+        tenant_fk("company_id", "companies"),
+        tenant_fk("integration_id", "integrations"),
+    )
+
+    company_id: Mapped[UUID]
+    integration_id: Mapped[UUID]
+    period: Mapped[str]
+    period_from: Mapped[date]
+    period_to: Mapped[date]
+    kind: Mapped[str]
+    currency: Mapped[str]
+    sequence: Mapped[int]
+    billing_id: Mapped[str]
+    number: Mapped[str]
+    txn_date: Mapped[date | None]
+    memo: Mapped[str | None]
+    exchange_rate: Mapped[Decimal | None] = mapped_column(RATE)
+    lines: Mapped[list[Json] | None] = mapped_column(JSONB(none_as_null=True))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class JournalMember(Identified, TenantOwned, Base):
+    """One component of one revision of a record, with its sign, in one line of one entry."""
+
+    __tablename__ = "journal_members"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        UniqueConstraint(
+            "company_id",
+            "kind",
+            "billing_id",
+            "revision",
+            "component",
+            "sign",
+            name="uq_journal_members_once",
+        ),
+        Index(None, "entry_id", "line", "id"),
+        Index(None, "company_id", "day"),
+        CheckConstraint("sign IN (-1, 1)", name="sign"),
+        CheckConstraint("amount <> 0", name="amount"),
+        tenant_fk("company_id", "companies"),
+        tenant_fk("entry_id", "journal_entries", ondelete="CASCADE"),
+    )
+
+    company_id: Mapped[UUID]
+    entry_id: Mapped[UUID]
+    line: Mapped[int | None]
+    kind: Mapped[str]
+    billing_id: Mapped[str]
+    revision: Mapped[int]
+    sign: Mapped[int]
+    component: Mapped[str]
+    role: Mapped[str]
+    key: Mapped[str | None]
+    amount: Mapped[Decimal]
+    rate: Mapped[Decimal] = mapped_column(RATE)
+    day: Mapped[date]
+    number: Mapped[str | None]
+    customer: Mapped[str | None]
+    content_hash: Mapped[str]
+    fingerprint: Mapped[str]
+
+
+async def booked_in_entries(
+    session: AsyncSession, company_id: UUID, kind: str, billing_ids: Iterable[str]
+) -> dict[str, str]:
+    """Return which of the records stand in summarized entries, with the content that does."""
+    plus, minus = aliased(JournalMember), aliased(JournalMember)
+    taken_back = (
+        select(minus.id)
+        .where(
+            minus.company_id == plus.company_id,
+            minus.kind == plus.kind,
+            minus.billing_id == plus.billing_id,
+            minus.revision == plus.revision,
+            minus.component == plus.component,
+            minus.sign == -1,
+        )
+        .exists()
+    )
+    found: dict[str, str] = {}
+    for chunk in _chunks(sorted(set(billing_ids))):
+        rows = await session.execute(
+            select(plus.billing_id, plus.content_hash)
+            .where(
+                plus.company_id == company_id,
+                plus.kind == kind,
+                plus.billing_id.in_(chunk),
+                plus.sign == 1,
+                ~taken_back,
+            )
+            .distinct()
+        )
+        found.update(rows.all())
+    return found
+
+
+def _chunks(ids: Sequence[str], size: int = 5000) -> Iterable[Sequence[str]]:
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
