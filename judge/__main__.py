@@ -18,7 +18,8 @@ from pathlib import Path
 
 from judge.billed import read_file
 from judge.books import Books, Unreadable, load, read_books, save
-from judge.compare import Judge, Judgement, Row
+from judge.compare import Judge
+from judge.findings import Judgement, Row
 from judge.marks import Marks
 
 AGREES, DIFFERS, UNREADABLE = 0, 1, 2
@@ -93,9 +94,13 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _sentences(judgement: Judgement) -> list[str]:
+    lines = [
+        f"  {refusal.kind} {refusal.billing_id} did not go out: {refusal.code}"
+        for refusal in judgement.named[:SHOWN_FINDINGS]
+    ]
     if judgement.agrees:
-        return ["Everything agrees, to the cent."]
-    lines = [f"{len(judgement.findings)} differences:"]
+        return [*lines, "Everything agrees, to the cent."]
+    lines.append(f"{len(judgement.findings)} differences:")
     for finding in judgement.findings[:SHOWN_FINDINGS]:
         sides = ""
         if finding.billed or finding.books:
@@ -118,6 +123,7 @@ def report(judgement: Judgement) -> str:
         "agrees": judgement.agrees,
         "rows": [asdict(row) | {"agrees": row.agrees} for row in judgement.rows],
         "findings": [asdict(finding) for finding in judgement.findings],
+        "named": [asdict(refusal) for refusal in judgement.named],
     }
     return json.dumps(found, default=plain, indent=2, ensure_ascii=False) + "\n"
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from judge.taxes import ZERO, nets_of, taxes_of
+
 Record = Mapping[str, Any]
-CENT = Decimal("0.01")
-ZERO = Decimal("0.00")
+Key = tuple[str, str]
+ONE = Decimal(1)
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,17 @@ class Customer:
     billing_id: str
     name: str
     external_id: str | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True)
 class Sale:
-    """An invoice or credit note; *live* is false once it is void."""
+    """
+    An invoice, a credit note, or a refund with lines of its own.
+
+    *rate* is home currency for one of *currency*. *lines* are price codes with their net amounts.
+    *live* is false once it is void, and where it bills nothing at all.
+    """
 
     billing_id: str
     number: str
@@ -35,6 +43,10 @@ class Sale:
     taxes: Mapping[str, Decimal]
     live: bool
     applied: Mapping[str, Decimal] = field(default_factory=dict)
+    currency: str | None = None
+    rate: Decimal = ONE
+    lines: tuple[tuple[str | None, Decimal], ...] = ()
+    reason: str = "credit_note"
 
     @property
     def tax(self) -> Decimal:
@@ -51,10 +63,42 @@ class Payment:
     amount: Decimal
     applied: Mapping[str, Decimal]
     live: bool
+    currency: str | None = None
+    rate: Decimal = ONE
 
-    @property
-    def unapplied(self) -> Decimal:
-        return self.amount - sum(self.applied.values(), ZERO)
+
+@dataclass(frozen=True)
+class Payout:
+    """Money that went back for a credit note or a payment: (kind, billing id) is its source."""
+
+    billing_id: str
+    customer: str
+    day: str
+    amount: Decimal
+    source: Key
+    currency: str | None = None
+    rate: Decimal = ONE
+    live: bool = True
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A record that did not go out as billed, and the code that was given for it."""
+
+    kind: str
+    billing_id: str
+    code: str
+
+
+@dataclass
+class Settings:
+    """What people chose, as the pushed file tells it; names are those in the books."""
+
+    income_account: str | None = None
+    fallback_item: str | None = None
+    reason_items: Mapping[str, str] = field(default_factory=dict)
+    items: Mapping[str, str] = field(default_factory=dict)
+    rates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -63,14 +107,20 @@ class Billed:
     All that was exported, as it was then.
 
     *once_live* holds (kind, billing id) of what was live at some export: it must be in the books,
-    even if it is void today.
+    even if it is void today. *refused* is what was answered with a reason at the last export; what
+    stood before stands still.
     """
 
     customers: dict[str, Customer] = field(default_factory=dict)
     invoices: dict[str, Sale] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
     credits: dict[str, Sale] = field(default_factory=dict)
-    once_live: set[tuple[str, str]] = field(default_factory=set)
+    receipts: dict[str, Sale] = field(default_factory=dict)
+    payouts: dict[str, Payout] = field(default_factory=dict)
+    charges: dict[str, str] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+    once_live: set[Key] = field(default_factory=set)
+    refused: list[Refusal] = field(default_factory=list)
 
     def owed(self, invoice_id: str) -> Decimal:
         """Return what is still open on an invoice."""
@@ -82,12 +132,22 @@ class Billed:
             (each.applied.get(invoice_id, ZERO) for each in settled if each.live), ZERO
         )
 
-    def receivable(self) -> Decimal:
-        """Return what all customers owe together, less what they have to their credit."""
-        owed = sum((sale.total for sale in self.invoices.values() if sale.live), ZERO)
-        paid = sum((each.amount for each in self.payments.values() if each.live), ZERO)
-        credit = sum((sale.total for sale in self.credits.values() if sale.live), ZERO)
-        return owed - paid - credit
+    def credit_left(self, billing_id: str) -> Decimal:
+        """Return what is left of a credit note: neither applied nor paid back."""
+        credit = self.credits[billing_id]
+        used = sum(credit.applied.values(), ZERO) + self.paid_back("credits", billing_id)
+        return credit.total - used
+
+    def unapplied(self, billing_id: str) -> Decimal:
+        """Return what is left of a payment: neither allocated nor paid back."""
+        payment = self.payments[billing_id]
+        used = sum(payment.applied.values(), ZERO) + self.paid_back("payments", billing_id)
+        return payment.amount - used
+
+    def paid_back(self, kind: str, billing_id: str) -> Decimal:
+        """Return how much of a credit note or payment went back to the customer."""
+        amounts = (each.amount for each in self.payouts.values() if each.source == (kind, billing_id))
+        return sum(amounts, ZERO)
 
 
 def read_file(path: Path) -> Billed:
@@ -96,54 +156,102 @@ def read_file(path: Path) -> Billed:
         return read(json.loads(line, parse_float=Decimal) for line in lines if line.strip())
 
 
+class _Reader:
+    """
+    Follows the file from export to export.
+
+    A record that was refused stays as it was at the export before; one that never went out is
+    not expected at all.
+    """
+
+    def __init__(self) -> None:
+        self.latest: dict[Key, Record] = {}
+        self.accepted: dict[Key, Record] = {}
+        self.refused: dict[Key, Refusal] = {}
+        self.settings = Settings()
+        self.billed = Billed()
+
+    def take(self, kind: str, record: Record) -> None:
+        if kind == "checkpoint":
+            self._export()
+        elif kind == "settings":
+            for name, value in record.items():
+                setattr(self.settings, name, value)
+        elif kind == "refused":
+            key = (record["kind"], record["billing_id"])
+            self.refused[key] = Refusal(*key, record["code"])
+        else:
+            self.latest[kind, record["billing_id"]] = record
+
+    def _export(self) -> None:
+        for key, record in self.latest.items():
+            if key not in self.refused:
+                self.accepted[key] = record
+        once_live = self.billed.once_live
+        self.billed = _state(self.accepted, once_live)
+        self.billed.settings = self.settings
+        self.billed.refused = list(self.refused.values())
+        self.refused = {}
+
+
 def read(entries: Iterable[Mapping[str, Any]]) -> Billed:
     """Return the state at the last checkpoint."""
-    latest: dict[tuple[str, str], Record] = {}
-    rates: set[str] = set()
-    billed = Billed()
+    reader = _Reader()
     for entry in entries:
-        kind, record = entry["kind"], entry["record"]
-        if kind == "checkpoint":
-            billed = _state(latest, rates, billed.once_live)
-        elif kind == "taxes":
-            rates.add(record["price_code"])
-        else:
-            latest[kind, record["billing_id"]] = record
-    return billed
+        reader.take(entry["kind"], entry["record"])
+    return reader.billed
 
 
-def _state(
-    latest: Mapping[tuple[str, str], Record], rates: set[str], once_live: set[tuple[str, str]]
-) -> Billed:
+def _state(accepted: Mapping[Key, Record], once_live: set[Key]) -> Billed:
     state = Billed(once_live=once_live)
-    for (kind, billing_id), record in latest.items():
+    rates = {
+        record["price_code"]
+        for (kind, _), record in accepted.items()
+        if kind == "taxes" or (kind == "charges" and record["kind"] == "tax")
+    }
+    for (kind, billing_id), record in accepted.items():
         if kind == "customers":
-            state.customers[billing_id] = Customer(billing_id, record["display_name"])
+            name, currency = record["display_name"], record.get("currency")
+            state.customers[billing_id] = Customer(billing_id, name, None, currency)
         elif kind == "adoptions":
             name, chosen = record["display_name"], record["external_id"]
             state.customers[billing_id] = Customer(billing_id, name, chosen)
+        elif kind == "charges":
+            state.charges[record["price_code"]] = record.get("item_name") or record["name"]
         elif kind == "invoices":
             state.invoices[billing_id] = _sale(record, rates, day="invoice_date")
         elif kind == "credit-notes":
             state.credits[billing_id] = _sale(record, rates, day="date")
         elif kind == "payments":
             state.payments[billing_id] = _payment(record)
-    for name in ("invoices", "payments", "credits"):
-        documents: Mapping[str, Sale | Payment] = getattr(state, name)
+        elif kind == "refunds" and record.get("lines"):
+            state.receipts[billing_id] = _sale(record, rates, day="date")
+    for (kind, billing_id), record in accepted.items():
+        if kind == "refunds" and not record.get("lines"):
+            state.payouts[billing_id] = _payout(record, state)
+    for name in ("invoices", "payments", "credits", "receipts", "payouts"):
+        documents: Mapping[str, Sale | Payment | Payout] = getattr(state, name)
         once_live |= {(name, id_) for id_, each in documents.items() if each.live}
     return state
 
 
 def _sale(record: Record, rates: set[str], *, day: str) -> Sale:
+    total = Decimal(record["total"] if "total" in record else record["amount"])
+    lines = nets_of(record, rates)
+    bills = bool(total) or any(net for _, net in lines)
     return Sale(
         billing_id=record["billing_id"],
-        number=record["number"],
+        number=record.get("number") or record["billing_id"],
         customer=record["customer"],
         day=record[day],
-        total=Decimal(record["total"]),
+        total=total,
         taxes=taxes_of(record, rates),
-        live=record.get("status", "open") == "open",
+        live=bills and record.get("status", "open") == "open",
         applied=_parts(record.get("applications", ())),
+        currency=record.get("currency"),
+        rate=Decimal(record.get("exchange_rate") or 1),
+        lines=lines,
+        reason=record.get("reason", "credit_note"),
     )
 
 
@@ -155,6 +263,27 @@ def _payment(record: Record) -> Payment:
         amount=Decimal(record["amount"]),
         applied=_parts(record.get("allocations", ())),
         live=record.get("status", "succeeded") == "succeeded",
+        currency=record.get("currency"),
+        rate=Decimal(record.get("exchange_rate") or 1),
+    )
+
+
+def _payout(record: Record, state: Billed) -> Payout:
+    """Return what went back; it is in the currency of its source, and at its rate unless told."""
+    source = ("payments", record.get("payment") or "")
+    if record.get("credit_note"):
+        source = ("credits", record["credit_note"])
+    documents: Mapping[str, Sale | Payment] = getattr(state, source[0])
+    paid = documents.get(source[1])
+    told = record.get("exchange_rate") or (paid.rate if paid else 1)
+    return Payout(
+        billing_id=record["billing_id"],
+        customer=record["customer"],
+        day=record["date"],
+        amount=Decimal(record["amount"]),
+        source=source,
+        currency=paid.currency if paid else record.get("currency"),
+        rate=Decimal(told),
     )
 
 
@@ -163,46 +292,3 @@ def _parts(parts: Iterable[Record]) -> dict[str, Decimal]:
     for part in parts:
         found[part["invoice"]] = found.get(part["invoice"], ZERO) + Decimal(part["amount"])
     return found
-
-
-# ----------------------------------------------------------------------------------- its taxes
-
-
-def taxes_of(record: Record, rates: set[str]) -> dict[str, Decimal]:
-    """
-    Return the billed tax by price code.
-
-    What is told as an amount counts as told. A tax with a rate only is that rate of all that
-    carries it, half a cent up; where prices include tax, of what is left when all rates are out.
-    """
-    told: dict[str, Decimal] = {}
-    bases: dict[tuple[str, Decimal], Decimal] = {}
-    everything = list(record.get("taxes", ()))
-    for line in record["lines"]:
-        if line.get("price_code") in rates:
-            _add(told, line["price_code"], Decimal(line["amount"]))
-            continue
-        taxes = [*line.get("taxes", ()), *everything]
-        base = _net(line, taxes) if record.get("prices_include_tax") else Decimal(line["amount"])
-        for tax in taxes:
-            if tax.get("amount") is None:
-                key = (tax["price_code"], Decimal(tax["rate"]))
-                bases[key] = bases.get(key, ZERO) + base
-        for tax in line.get("taxes", ()):
-            if tax.get("amount") is not None:
-                _add(told, tax["price_code"], Decimal(tax["amount"]))
-    for tax in everything:
-        if tax.get("amount") is not None:
-            _add(told, tax["price_code"], Decimal(tax["amount"]))
-    for (code, rate), base in bases.items():
-        _add(told, code, (base * rate / 100).quantize(CENT, rounding=ROUND_HALF_UP))
-    return {code: amount for code, amount in told.items() if amount}
-
-
-def _net(line: Record, taxes: Iterable[Record]) -> Decimal:
-    whole = 1 + sum((Decimal(tax["rate"]) for tax in taxes), ZERO) / 100
-    return Decimal(line["amount"]) / whole
-
-
-def _add(sums: dict[str, Decimal], code: str, amount: Decimal) -> None:
-    sums[code] = sums.get(code, ZERO) + amount

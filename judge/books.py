@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 Document = Mapping[str, Any]
-ENTITIES = ("Customer", "Invoice", "Payment", "CreditMemo", "TaxRate", "Account")
-DATED = ("Invoice", "Payment", "CreditMemo")
+DATED = ("Invoice", "Payment", "CreditMemo", "Purchase", "RefundReceipt")
+LISTS = ("Customer", "Item", "TaxRate", "Account", "CompanyInfo", "Preferences")
 TIMEOUT = 120.0
 ZERO = Decimal("0.00")
 
@@ -23,10 +23,15 @@ class Unreadable(Exception):
 
 @dataclass
 class Books:
-    """All documents of one company by entity, and the balance of each account."""
+    """
+    All documents of one company by entity, and the balance of each account by its id.
+
+    *tax_accounts* names the liability account of each tax agency.
+    """
 
     documents: dict[str, list[Document]] = field(default_factory=dict)
     balances: dict[str, Decimal] = field(default_factory=dict)
+    tax_accounts: dict[str, str] = field(default_factory=dict)
 
     def of(self, entity: str) -> list[Document]:
         return self.documents.get(entity, [])
@@ -34,16 +39,18 @@ class Books:
     def rate_names(self) -> dict[str, str]:
         return {str(row["Id"]): str(row["Name"]) for row in self.of("TaxRate")}
 
-    def receivable(self) -> Decimal:
-        """Return the balance of all receivable accounts."""
-        names = {
-            str(row[name])
-            for row in self.of("Account")
-            if row.get("AccountType") == "Accounts Receivable"
-            for name in ("Id", "Name", "FullyQualifiedName")
-            if name in row
-        }
-        return sum((amount for key, amount in self.balances.items() if key in names), ZERO)
+    @property
+    def home(self) -> str | None:
+        """The currency of the ledger; None where the books do not tell."""
+        for row in self.of("Preferences"):
+            home = row.get("CurrencyPrefs", {}).get("HomeCurrency", {}).get("value")
+            return str(home) if home else None
+        return None
+
+    @property
+    def automated_tax(self) -> bool:
+        """Whether QuickBooks itself shares the tax to rates, whatever the billed taxes are."""
+        return any(row.get("TaxPrefs", {}).get("PartnerTaxEnabled") for row in self.of("Preferences"))
 
 
 def read_books(base_url: str, realm: str) -> Books:
@@ -54,11 +61,13 @@ def read_books(base_url: str, realm: str) -> Books:
         Unreadable: Nobody answers there, or there is no such company.
     """
     books = Books()
-    for entity in ENTITIES:
+    for entity in (*LISTS, *DATED):
         found = _get(f"{base_url}/_control/companies/{realm}/documents/{entity}")
         books.documents[entity] = list(found)
     trial = _get(f"{base_url}/_control/companies/{realm}/trial-balance")
     books.balances = {str(name): Decimal(amount) for name, amount in trial["accounts"].items()}
+    owed = _get(f"{base_url}/_control/companies/{realm}/tax-accounts")
+    books.tax_accounts = {str(agency): str(account) for agency, account in owed.items()}
     return books
 
 
@@ -74,7 +83,11 @@ def _get(url: str) -> Any:
 
 def save(books: Books, path: Path) -> None:
     """Keep the books as they are now."""
-    kept = {"documents": books.documents, "balances": books.balances}
+    kept = {
+        "documents": books.documents,
+        "balances": books.balances,
+        "tax_accounts": books.tax_accounts,
+    }
     path.write_text(json.dumps(kept, default=str, ensure_ascii=False), encoding="utf-8")
 
 
@@ -82,7 +95,9 @@ def load(path: Path) -> Books:
     """Return books that were kept; amounts are text in them, and read as such."""
     kept = json.loads(path.read_text(encoding="utf-8"))
     balances = {name: Decimal(amount) for name, amount in kept["balances"].items()}
-    return Books(documents=kept["documents"], balances=balances)
+    return Books(
+        documents=kept["documents"], balances=balances, tax_accounts=kept["tax_accounts"]
+    )
 
 
 # -------------------------------------------------------------------------------- one document
@@ -98,7 +113,13 @@ def note(document: Document) -> str:
 
 
 def customer_of(document: Document) -> str:
-    return str(document.get("CustomerRef", {}).get("value", ""))
+    named = document.get("CustomerRef") or document.get("EntityRef") or {}
+    return str(named.get("value", ""))
+
+
+def reference(document: Document, name: str) -> str:
+    """Return the id that a reference names; empty for none."""
+    return str(document.get(name, {}).get("value", ""))
 
 
 def taxes_of(document: Document, rate_names: Mapping[str, str]) -> dict[str, Decimal]:

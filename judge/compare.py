@@ -1,157 +1,51 @@
-"""Billed against the books: every document once, every cent, every balance."""
+"""Billed against the books: every document once, every cent, every account."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from judge.billed import Billed, Customer, Payment, Sale
-from judge.books import DATED, Books, Document, customer_of, linked, money, note, taxes_of
+from judge.billed import Billed, Payment, Payout, Sale
+from judge.books import DATED, Books, Document, customer_of, linked, money, reference, taxes_of
+from judge.findings import Judgement, Row, Rows
+from judge.found import Found
+from judge.ledger import TAX, Expected, Ledger, Untold, moved, receivables
 from judge.marks import BETWEEN, Marks
+from judge.taxes import ZERO
 
-ZERO = Decimal("0.00")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One difference: what, of which document, and the two sides."""
-
-    kind: str
-    which: str
-    problem: str
-    billed: str = ""
-    books: str = ""
-
-
-@dataclass
-class Row:
-    """One line of the comparison: how many and how much, on either side."""
-
-    name: str
-    billed_count: int | None = None
-    books_count: int | None = None
-    billed: Decimal = ZERO
-    books: Decimal = ZERO
-
-    @property
-    def agrees(self) -> bool:
-        return self.billed_count == self.books_count and self.billed == self.books
-
-
-@dataclass
-class Judgement:
-    """All rows and all findings."""
-
-    rows: list[Row] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def agrees(self) -> bool:
-        return not self.findings and all(row.agrees for row in self.rows)
+Documents = Mapping[str, Document]
+CREDIT_SIDE = {"Revenue", "Liability", "Equity"}
 
 
 class Judge:
     """Compares once; `judge` returns what it found."""
 
     def __init__(self, billed: Billed, books: Books, before: Books, marks: Marks) -> None:
-        self._billed, self._books, self._before, self._marks = billed, books, before, marks
+        self._billed, self._books, self._before = billed, books, before
+        self._judgement = Judgement(named=billed.refused)
+        self._found = Found(billed, books, before, marks, self._judgement)
         self._rates = books.rate_names()
-        self._found = Judgement()
-        self._customers: dict[str, str] = {}
         self._invoices: dict[str, str] = {}
-        self._ours: set[tuple[str, str]] = set()
-        self._standing: dict[tuple[str, str], list[Document]] = {}
 
     def judge(self) -> Judgement:
-        self._judge_customers()
-        invoices = self._matched("Invoice", "invoice", "invoices", self._billed.invoices)
+        billed, found = self._billed, self._found
+        found.judge_customers()
+        invoices = found.matched("Invoice", "invoice", "invoices", billed.invoices)
         self._invoices = {billing_id: str(row["Id"]) for billing_id, row in invoices.items()}
-        credits = self._matched("CreditMemo", "credit_memo", "credits", self._billed.credits)
-        payments = self._matched("Payment", "payment", "payments", self._billed.payments)
-        self._judge_sales("invoice", self._billed.invoices, invoices, balance=self._billed.owed)
-        self._judge_sales("credit memo", self._billed.credits, credits, balance=self._credit_left)
-        self._judge_payments(payments)
-        self._judge_applications({id_: str(row["Id"]) for id_, row in credits.items()})
-        self._judge_taxes(invoices, credits)
+        credits = found.matched("CreditMemo", "credit_memo", "credits", billed.credits)
+        payments = found.matched("Payment", "payment", "payments", billed.payments)
+        receipts = found.matched("RefundReceipt", "refund", "receipts", billed.receipts)
+        payouts = found.matched("Purchase", "refund", "payouts", billed.payouts)
+        self._judge_sales("invoice", billed.invoices, invoices, open_amount=billed.owed)
+        self._judge_sales("credit memo", billed.credits, credits, open_amount=billed.credit_left)
+        self._judge_payments(payments, payouts)
+        self._judge_applications(credits)
+        self._judge_sales("refund receipt", billed.receipts, receipts, open_amount=None)
+        self._judge_payouts(payouts, credits)
+        self._judge_taxes(((invoices, 1), (credits, -1), (receipts, -1)))
         self._judge_strangers()
-        self._judge_balances()
-        return self._found
-
-    # ------------------------------------------------------------------------------- matching
-
-    def _matched(
-        self, entity: str, kind: str, plural: str, billed: Mapping[str, Sale | Payment]
-    ) -> dict[str, Document]:
-        """Return the one document of each billing record; none and several are findings."""
-        marked = self._marked(entity)
-        found: dict[str, Document] = {}
-        for billing_id in billed:
-            rows = marked.get(self._marks.of(kind, billing_id), [])
-            self._ours |= {(entity, str(row["Id"])) for row in rows}
-            self._standing[plural, billing_id] = rows
-            if len(rows) == 1:
-                found[billing_id] = rows[0]
-            elif rows:
-                ids = ", ".join(str(row["Id"]) for row in rows)
-                self._differ(entity, billing_id, "stands in the books more than once", "1", ids)
-            elif (plural, billing_id) in self._billed.once_live:
-                self._differ(entity, billing_id, "is missing in the books", "1", "0")
-        return found
-
-    def _marked(self, entity: str) -> dict[str, list[Document]]:
-        found: dict[str, list[Document]] = {}
-        for row in self._books.of(entity):
-            text = note(row)
-            for start in _starts(text, "[lw:"):
-                found.setdefault(text[start : text.find("]", start) + 1], []).append(row)
-        return found
-
-    def _judge_customers(self) -> None:
-        named: dict[str, list[Document]] = {}
-        for row in self._books.of("Customer"):
-            named.setdefault(_folded(str(row["DisplayName"])), []).append(row)
-        before = {str(row["Id"]) for row in self._before.of("Customer")}
-        counted = Row("customers", 0, 0)
-        for customer in self._needed():
-            counted.billed_count = (counted.billed_count or 0) + 1
-            rows = self._candidates(customer, named)
-            if len(rows) == 1:
-                self._customers[customer.billing_id] = str(rows[0]["Id"])
-                counted.books_count = (counted.books_count or 0) + 1
-                self._ours.add(("Customer", str(rows[0]["Id"])))
-                continue
-            ids = ", ".join(str(each["Id"]) for each in rows) or "none"
-            self._differ("Customer", customer.name, "is not exactly one", "1", ids)
-        known = before | {id_ for entity, id_ in self._ours if entity == "Customer"}
-        known |= {
-            str(each["Id"])
-            for customer in self._billed.customers.values()
-            for each in named.get(_folded(customer.name), ())
-        }
-        for each in self._books.of("Customer"):
-            if str(each["Id"]) not in known:
-                self._differ("Customer", str(each["DisplayName"]), "was never billed")
-        self._found.rows.append(counted)
-
-    def _needed(self) -> list[Customer]:
-        """Return the customers of documents that were exported."""
-        documents: list[Sale | Payment] = [
-            *self._billed.invoices.values(),
-            *self._billed.payments.values(),
-            *self._billed.credits.values(),
-        ]
-        wanted = {each.customer for each in documents if each.live}
-        return [self._billed.customers[billing_id] for billing_id in sorted(wanted)]
-
-    def _candidates(
-        self, customer: Customer, named: Mapping[str, list[Document]]
-    ) -> list[Document]:
-        if customer.external_id is not None:
-            rows = self._books.of("Customer")
-            return [row for row in rows if str(row["Id"]) == customer.external_id]
-        return [row for row in named.get(_folded(customer.name), ()) if row.get("Active", True)]
+        self._judge_accounts()
+        return self._judgement
 
     # -------------------------------------------------------------------------- each document
 
@@ -159,44 +53,39 @@ class Judge:
         self,
         name: str,
         billed: Mapping[str, Sale],
-        found: Mapping[str, Document],
+        found: Documents,
         *,
-        balance: Callable[[str], Decimal],
+        open_amount: Callable[[str], Decimal] | None,
     ) -> None:
-        row = Row(f"{name}s", 0, 0)
-        plural = "invoices" if name == "invoice" else "credits"
+        rows = Rows(f"{name}s", self._books.home)
+        plural = {"invoice": "invoices", "credit memo": "credits"}.get(name, "receipts")
         for billing_id, sale in billed.items():
             document = found.get(billing_id)
-            self._count(row, plural, billing_id, sale.total if sale.live else None)
+            amount = sale.total if sale.live else None
+            self._found.count(rows.of(sale.currency), plural, billing_id, amount)
             if document is None:
                 continue
             if not sale.live:
                 self._judge_void(name, sale.number, document)
                 continue
             self._judge_sale(name, sale, document)
-            left = "Balance" if name == "invoice" else "RemainingCredit"
-            self._same(name, sale.number, "open", balance(billing_id), money(document, left))
-        self._found.rows.append(row)
-
-    def _count(self, row: Row, plural: str, billing_id: str, billed: Decimal | None) -> None:
-        """Count a record (None: void) and whatever stands in the books for it, doubles too."""
-        if billed is not None:
-            row.billed_count = (row.billed_count or 0) + 1
-            row.billed += billed
-        for document in self._standing.get((plural, billing_id), ()):
-            total = money(document, "TotalAmt")
-            if billed is not None or total:
-                row.books_count = (row.books_count or 0) + 1
-                row.books += total
+            if open_amount is not None:
+                left = "Balance" if name == "invoice" else "RemainingCredit"
+                amount = money(document, left)
+                self._judgement.same(name, sale.number, "open", open_amount(billing_id), amount)
+        if billed or open_amount is not None:
+            self._judgement.rows += rows.all()
 
     def _judge_sale(self, name: str, sale: Sale, document: Document) -> None:
-        which, taxes = sale.number, taxes_of(document, self._rates)
-        self._same(name, which, "total", sale.total, money(document, "TotalAmt"))
+        which, same = sale.number, self._judgement.same
+        same(name, which, "total", sale.total, money(document, "TotalAmt"))
         tax = money(document.get("TxnTaxDetail", {}), "TotalTax")
-        self._same(name, which, "tax", sale.tax, tax)
-        for code in sorted({*sale.taxes, *taxes}):
-            billed, posted = sale.taxes.get(code, ZERO), taxes.get(code, ZERO)
-            self._same(name, which, f"tax {code}", billed, posted)
+        same(name, which, "tax", sale.tax, tax)
+        if not self._books.automated_tax:
+            billed, posted = self._billed_taxes(sale), taxes_of(document, self._rates)
+            for code in sorted({*billed, *posted}):
+                ours, theirs = billed.get(code, ZERO), posted.get(code, ZERO)
+                same(name, which, f"tax {code}", ours, theirs)
         lines = sum(
             (
                 money(line, "Amount")
@@ -205,93 +94,170 @@ class Judge:
             ),
             ZERO,
         )
-        self._same(name, which, "sum of lines", sale.total - sale.tax, lines)
-        self._same_text(name, which, "number", sale.number, str(document.get("DocNumber", "")))
-        self._same_text(name, which, "day", sale.day, str(document.get("TxnDate", "")))
-        self._judge_customer(name, which, sale.customer, document)
+        same(name, which, "sum of lines", sale.total - sale.tax, lines)
+        if name != "refund receipt":
+            number = str(document.get("DocNumber", ""))
+            self._judgement.same_text(name, which, "number", sale.number, number)
+        self._judge_head(name, which, sale, document)
 
-    def _judge_customer(self, name: str, which: str, billing_id: str, document: Document) -> None:
-        wanted = self._customers.get(billing_id, "")
-        self._same_text(name, which, "customer", wanted, customer_of(document))
+    def _billed_taxes(self, sale: Sale) -> dict[str, Decimal]:
+        """Return the billed taxes by the names of their rates."""
+        names, found = self._billed.settings.rates, dict[str, Decimal]()
+        for code, amount in sale.taxes.items():
+            name = names.get(code, code)
+            found[name] = found.get(name, ZERO) + amount
+        return {name: amount for name, amount in found.items() if amount}
+
+    def _judge_head(
+        self, name: str, which: str, record: Sale | Payment | Payout, document: Document
+    ) -> None:
+        """Judge what all documents have: day, customer, currency and rate."""
+        text = self._judgement.same_text
+        text(name, which, "day", record.day, str(document.get("TxnDate", "")))
+        text(name, which, "customer", self._found.customer(record), customer_of(document))
+        home = self._books.home
+        currency = reference(document, "CurrencyRef")
+        if record.currency and currency:
+            text(name, which, "currency", record.currency, currency)
+        if home and record.currency not in {None, home}:
+            rate = Decimal(str(document.get("ExchangeRate", 0)))
+            self._judgement.same(name, which, "exchange rate", record.rate, rate)
 
     def _judge_void(self, name: str, which: str, document: Document) -> None:
         for field_name in ("TotalAmt", "Balance"):
-            self._same(name, which, f"{field_name} of a void", ZERO, money(document, field_name))
+            what = f"{field_name} of a void"
+            self._judgement.same(name, which, what, ZERO, money(document, field_name))
 
-    def _credit_left(self, billing_id: str) -> Decimal:
-        credit = self._billed.credits[billing_id]
-        return credit.total - sum(credit.applied.values(), ZERO)
-
-    def _judge_payments(self, found: Mapping[str, Document]) -> None:
-        row = Row("payments", 0, 0)
-        unapplied = Row("unapplied payments")
+    def _judge_payments(self, found: Documents, payouts: Documents) -> None:
+        rows = Rows("payments", self._books.home)
+        unapplied = Rows("unapplied payments", self._books.home, counted=False)
         for billing_id, payment in self._billed.payments.items():
             document = found.get(billing_id)
-            self._count(row, "payments", billing_id, payment.amount if payment.live else None)
+            amount = payment.amount if payment.live else None
+            self._found.count(rows.of(payment.currency), "payments", billing_id, amount)
+            rest = unapplied.of(payment.currency)
             if payment.live:
-                unapplied.billed += payment.unapplied
+                rest.billed += self._billed.unapplied(billing_id)
             if document is None:
                 continue
-            unapplied.books += money(document, "UnappliedAmt")
+            rest.books += money(document, "UnappliedAmt")
             if not payment.live:
                 self._judge_void("payment", billing_id, document)
-                self._same_links("payment", billing_id, {}, linked(document, "Invoice"))
+                links = linked(document, "Invoice")
+                self._judgement.same_links("payment", billing_id, {}, links)
                 continue
-            self._judge_payment(payment, document)
-        self._found.rows += [row, unapplied]
+            self._judge_payment(payment, document, payouts)
+        self._judgement.rows += [*rows.all(), *unapplied.all()]
 
-    def _judge_payment(self, payment: Payment, document: Document) -> None:
-        which = payment.billing_id
-        self._same("payment", which, "amount", payment.amount, money(document, "TotalAmt"))
-        rest = money(document, "UnappliedAmt")
-        self._same("payment", which, "unapplied", payment.unapplied, rest)
-        self._same_text("payment", which, "day", payment.day, str(document.get("TxnDate", "")))
-        self._judge_customer("payment", which, payment.customer, document)
+    def _judge_payment(self, payment: Payment, document: Document, payouts: Documents) -> None:
+        which, judgement = payment.billing_id, self._judgement
+        judgement.same("payment", which, "amount", payment.amount, money(document, "TotalAmt"))
+        left = self._billed.unapplied(which)
+        judgement.same("payment", which, "unapplied", left, money(document, "UnappliedAmt"))
+        self._judge_head("payment", which, payment, document)
         wanted = {self._invoices.get(id_, id_): amount for id_, amount in payment.applied.items()}
-        self._same_links("payment", which, wanted, linked(document, "Invoice"))
+        judgement.same_links("payment", which, wanted, linked(document, "Invoice"))
+        back = {
+            str(payouts[payout.billing_id]["Id"]): payout.amount
+            for payout in self._billed.payouts.values()
+            if payout.source == ("payments", which) and payout.billing_id in payouts
+        }
+        judgement.same_links("payment", which, back, linked(document, "Expense"))
 
-    def _judge_applications(self, credit_ids: Mapping[str, str]) -> None:
+    def _judge_applications(self, credits: Documents) -> None:
         """Judge the payments of zero by which a credit settles an invoice."""
-        row, marked = Row("applications", 0, 0), self._marked("Payment")
+        rows = Rows("applications", self._books.home)
         for credit in self._billed.credits.values():
+            row = rows.of(credit.currency)
             for invoice_id, amount in credit.applied.items() if credit.live else ():
                 row.billed_count = (row.billed_count or 0) + 1
                 row.billed += amount
                 which = f"{credit.number} on {invoice_id}"
-                mark = self._marks.of("application", f"{credit.billing_id}{BETWEEN}{invoice_id}")
-                rows = marked.get(mark, [])
-                self._ours |= {("Payment", str(each["Id"])) for each in rows}
-                if len(rows) != 1:
-                    self._differ("application", which, "is not exactly one", "1", str(len(rows)))
-                    continue
-                row.books_count = (row.books_count or 0) + 1
-                settled = linked(rows[0], "Invoice")
-                row.books += sum(settled.values(), ZERO)
-                invoice = {self._invoices.get(invoice_id, invoice_id): amount}
-                used = {credit_ids.get(credit.billing_id, credit.billing_id): amount}
-                self._same_links("application", which, invoice, settled)
-                self._same_links("application", which, used, linked(rows[0], "CreditMemo"))
-                self._same("application", which, "amount", ZERO, money(rows[0], "TotalAmt"))
-        self._found.rows.append(row)
+                id_ = f"{credit.billing_id}{BETWEEN}{invoice_id}"
+                settled = {self._invoices.get(invoice_id, invoice_id): amount}
+                document = self._judge_link(which, id_, "Invoice", settled, credits, credit, amount)
+                if document is not None:
+                    row.books_count = (row.books_count or 0) + 1
+                    row.books += sum(linked(document, "Invoice").values(), ZERO)
+        self._judgement.rows += rows.all()
+
+    def _judge_link(
+        self,
+        which: str,
+        billing_id: str,
+        kind: str,
+        settled: Mapping[str, Decimal],
+        credits: Documents,
+        credit: Sale,
+        amount: Decimal,
+    ) -> Document | None:
+        """Judge one payment of zero, which uses up a credit; return it if it is the only one."""
+        rows, judgement = self._found.marked("Payment", "application", billing_id), self._judgement
+        if len(rows) != 1:
+            judgement.differ("application", which, "is not exactly one", "1", str(len(rows)))
+            return None
+        [document] = rows
+        memo = credits.get(credit.billing_id, {}).get("Id", credit.billing_id)
+        judgement.same_links("application", which, settled, linked(document, kind))
+        used = linked(document, "CreditMemo")
+        judgement.same_links("application", which, {str(memo): amount}, used)
+        judgement.same("application", which, "amount", ZERO, money(document, "TotalAmt"))
+        return document
+
+    def _judge_payouts(self, found: Documents, credits: Documents) -> None:
+        """Judge the expenses by which money went back for a credit note or a payment."""
+        rows = Rows("refunds", self._books.home)
+        accounts = set(receivables(self._books).values())
+        for billing_id, payout in self._billed.payouts.items():
+            row = rows.of(payout.currency)
+            self._found.count(row, "payouts", billing_id, payout.amount)
+            document = found.get(billing_id)
+            if document is None:
+                continue
+            amount = money(document, "TotalAmt")
+            self._judgement.same("refund", billing_id, "amount", payout.amount, amount)
+            self._judge_head("refund", billing_id, payout, document)
+            owed = sum(
+                (
+                    money(line, "Amount")
+                    for line in document.get("Line", ())
+                    if reference(line.get("AccountBasedExpenseLineDetail", {}), "AccountRef")
+                    in accounts
+                ),
+                ZERO,
+            )
+            what = "what goes to receivables"
+            self._judgement.same("refund", billing_id, what, payout.amount, owed)
+            if payout.source[0] == "credits":
+                credit = self._billed.credits[payout.source[1]]
+                id_ = f"{BETWEEN}{billing_id}{BETWEEN}{credit.billing_id}"
+                settled = {str(document["Id"]): payout.amount}
+                self._judge_link(
+                    billing_id, id_, "Expense", settled, credits, credit, payout.amount
+                )
+        if self._billed.payouts:
+            self._judgement.rows += rows.all()
 
     # ------------------------------------------------------------------------------ the whole
 
-    def _judge_taxes(
-        self, invoices: Mapping[str, Document], credits: Mapping[str, Document]
-    ) -> None:
+    def _judge_taxes(self, sides: tuple[tuple[Documents, int], ...]) -> None:
         billed: dict[str, Decimal] = {}
         posted: dict[str, Decimal] = {}
-        sides = ((self._billed.invoices, invoices, 1), (self._billed.credits, credits, -1))
-        for sales, found, sign in sides:
+        both = (self._billed.invoices, self._billed.credits, self._billed.receipts)
+        for sales, (found, sign) in zip(both, sides, strict=True):
             for sale in sales.values():
-                for code, amount in sale.taxes.items() if sale.live else ():
+                for code, amount in self._billed_taxes(sale).items() if sale.live else ():
                     billed[code] = billed.get(code, ZERO) + sign * amount
             for document in found.values():
                 for code, amount in taxes_of(document, self._rates).items():
                     posted[code] = posted.get(code, ZERO) + sign * amount
+        if self._books.automated_tax:
+            sums = [sum(each.values(), ZERO) for each in (billed, posted)]
+            self._judgement.rows.append(Row("tax", None, None, *sums))
+            return
         for code in sorted({*billed, *posted}):
             row = Row(f"tax {code}", None, None, billed.get(code, ZERO), posted.get(code, ZERO))
-            self._found.rows.append(row)
+            self._judgement.rows.append(row)
 
     def _judge_strangers(self) -> None:
         """Documents that nobody billed, and documents of before that are not as they were."""
@@ -299,58 +265,45 @@ class Judge:
             before = {str(row["Id"]): row for row in self._before.of(entity)}
             now = {str(row["Id"]): row for row in self._books.of(entity)}
             for id_, row in now.items():
-                if id_ not in before and (entity, id_) not in self._ours:
+                if id_ not in before and (entity, id_) not in self._found.ours:
                     amount = str(money(row, "TotalAmt"))
-                    self._differ(entity, f"id {id_}", "was never billed", "", amount)
+                    self._judgement.differ(entity, f"id {id_}", "was never billed", "", amount)
             for id_, row in before.items():
                 if id_ not in now:
-                    self._differ(entity, f"id {id_}", "was there before and is gone")
+                    self._judgement.differ(entity, f"id {id_}", "was there before and is gone")
                     continue
                 for name in ("TotalAmt", "Balance"):
                     then, today = money(row, name), money(now[id_], name)
-                    self._same(entity, f"id {id_} of before", name, then, today)
+                    self._judgement.same(entity, f"id {id_} of before", name, then, today)
 
-    def _judge_balances(self) -> None:
-        owed = Row("accounts receivable")
-        owed.billed = self._billed.receivable()
-        owed.books = self._books.receivable() - self._before.receivable()
+    def _judge_accounts(self) -> None:
+        """Judge by how much each account moved: receivables, income, taxes, money."""
+        try:
+            wanted = Ledger(self._billed, self._books, self._before).expected()
+        except Untold as missing:
+            self._judgement.differ("account", str(missing), "cannot be told from what was billed")
+            wanted = Expected()
+        did = moved(self._books, self._before)
+        rows = [
+            *self._account_rows(wanted.by_account, did.by_account),
+            *self._account_rows(wanted.sums, did.sums),
+        ]
+        self._judgement.rows += sorted(rows, key=lambda row: row.name)
         trial = Row("trial balance")
         trial.books = sum(self._books.balances.values(), ZERO)
-        self._found.rows += [owed, trial]
+        self._judgement.rows.append(trial)
 
-    # -------------------------------------------------------------------------------- helpers
-
-    def _differ(
-        self, kind: str, which: str, problem: str, billed: str = "", books: str = ""
-    ) -> None:
-        self._found.findings.append(Finding(kind, which, problem, billed, books))
-
-    def _same(self, kind: str, which: str, what: str, billed: Decimal, books: Decimal) -> None:
-        if billed != books:
-            self._differ(kind, which, f"differs in {what}", f"{billed:.2f}", f"{books:.2f}")
-
-    def _same_text(self, kind: str, which: str, what: str, billed: str, books: str) -> None:
-        if billed != books:
-            self._differ(kind, which, f"differs in {what}", billed or "none", books or "none")
-
-    def _same_links(
-        self,
-        kind: str,
-        which: str,
-        billed: Mapping[str, Decimal],
-        books: Mapping[str, Decimal],
-    ) -> None:
-        for id_ in sorted({*billed, *books}):
-            what = f"what it settles of document {id_}"
-            self._same(kind, which, what, billed.get(id_, ZERO), books.get(id_, ZERO))
-
-
-def _starts(text: str, mark: str) -> Iterable[int]:
-    at = text.find(mark)
-    while at >= 0:
-        yield at
-        at = text.find(mark, at + 1)
-
-
-def _folded(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", name).split()).casefold()
+    def _account_rows(
+        self, wanted: Mapping[str, Decimal], did: Mapping[str, Decimal]
+    ) -> list[Row]:
+        """Return a row for each account that moved: what it grew by on its own side."""
+        accounts = {str(row["Id"]): row for row in self._books.of("Account")}
+        rows = []
+        for key in {**wanted, **did}:
+            row = accounts.get(key, {})
+            sign = -1 if key == TAX or row.get("Classification") in CREDIT_SIDE else 1
+            ours, theirs = (sign * side.get(key, ZERO) for side in (wanted, did))
+            if ours or theirs:
+                name = row.get("Name", key)
+                rows.append(Row(f"account {name}", None, None, ours, theirs))
+        return rows

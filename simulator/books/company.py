@@ -180,6 +180,11 @@ class Company:
         """Balance of every account that has one, debit positive; they add up to zero."""
         return self._books.ledger.balances()
 
+    def tax_accounts(self) -> dict[str, str]:
+        """The liability account of each tax agency, by its id."""
+        roles = self._books.roles.items()
+        return {role[4:]: account for role, account in roles if role.startswith("tax/")}
+
     def ledger_entries(self) -> list[LedgerEntry]:
         """The general ledger."""
         return self._books.ledger.entries()

@@ -90,6 +90,10 @@ def _add_truth(routes: APIRouter, world: World) -> None:
     async def trial_balance(realm_id: str) -> Response:
         return json_answer(truth.trial_balance(_realm(world, realm_id)))
 
+    @routes.get("/{realm_id}/tax-accounts")
+    async def tax_accounts(realm_id: str) -> Response:
+        return json_answer(_realm(world, realm_id).company.tax_accounts())
+
     @routes.get("/{realm_id}/ledger-entries")
     async def ledger_entries(realm_id: str) -> Response:
         return json_answer(truth.ledger_entries(_realm(world, realm_id)))

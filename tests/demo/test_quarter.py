@@ -11,7 +11,8 @@ from app.billing.arithmetic import read_document
 from app.demo.browser import Form
 from app.demo.people import RATES, Buyer, Stamps, province_of
 from app.demo.quarter import SMALL, Bookkeeping, Size
-from judge.billed import read, taxes_of
+from judge.billed import read
+from judge.taxes import taxes_of
 
 BUYERS = [Buyer(f"cus_{place}", province_of(place)) for place in range(140)]
 CODES = [f"PLAN-{place:02d}" for place in range(20)]

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from judge.books import Books
-from tests.judge.ledger import RECEIVABLE, before, books, judged, settles, tax_line
+from tests.judge.ledger import INCOME, RECEIVABLE, before, books, judged, settles, tax_line
 
 CENT = Decimal("0.01")
 
@@ -99,12 +99,58 @@ def a_customer_nobody_billed(b: Books) -> None:
 
 
 def out_of_balance(b: Books) -> None:
-    b.balances["Income"] += CENT
+    b.balances[INCOME] += CENT
 
 
 def receivable_off(b: Books) -> None:
     b.balances[RECEIVABLE] += 1
-    b.balances["Income"] -= 1
+    b.balances[INCOME] -= 1
+
+
+def tax_owed_to_another_agency(b: Books) -> None:
+    b.balances["90"] += CENT
+    b.balances["91"] -= CENT
+
+
+def income_on_another_account(b: Books) -> None:
+    b.balances["41"] = b.balances.pop(INCOME)
+
+
+def refund_missing(b: Books) -> None:
+    b.documents["Purchase"].clear()
+
+
+def refund_twice(b: Books) -> None:
+    b.documents["Purchase"].append({**b.documents["Purchase"][0], "Id": "96"})
+
+
+def refund_not_on_receivables(b: Books) -> None:
+    line = b.documents["Purchase"][0]["Line"][0]
+    line["AccountBasedExpenseLineDetail"] = {"AccountRef": {"value": "60"}}
+
+
+def refund_to_somebody_else(b: Books) -> None:
+    b.documents["Purchase"][0]["EntityRef"] = {"value": "8", "type": "Customer"}
+
+
+def refund_not_linked(b: Books) -> None:
+    b.documents["Payment"].pop(2)
+
+
+def refund_of_another_credit(b: Books) -> None:
+    b.documents["Payment"][2]["Line"][1] = settles("CreditMemo", "77", "2.00")
+
+
+def receipt_of_a_cent_more(b: Books) -> None:
+    b.documents["RefundReceipt"][0]["TotalAmt"] += CENT
+
+
+def receipt_without_its_tax(b: Books) -> None:
+    b.documents["RefundReceipt"][0]["TxnTaxDetail"] = {"TotalTax": Decimal(0)}
+
+
+def a_strange_expense(b: Books) -> None:
+    b.documents["Purchase"].append({"Id": "95", "TotalAmt": Decimal("3.00")})
 
 
 @pytest.mark.parametrize(
@@ -131,6 +177,17 @@ def receivable_off(b: Books) -> None:
         a_customer_nobody_billed,
         out_of_balance,
         receivable_off,
+        tax_owed_to_another_agency,
+        income_on_another_account,
+        refund_missing,
+        refund_twice,
+        refund_not_on_receivables,
+        refund_to_somebody_else,
+        refund_not_linked,
+        refund_of_another_credit,
+        receipt_of_a_cent_more,
+        receipt_without_its_tax,
+        a_strange_expense,
     ],
 )
 def test_notices(falsify: Callable[[Books], None]) -> None:

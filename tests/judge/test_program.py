@@ -23,6 +23,8 @@ class Served:
         name = path.rpartition("/")[2]
         if name == "trial-balance":
             return {"accounts": self.books.balances, "sum": 0}
+        if name == "tax-accounts":
+            return self.books.tax_accounts
         return self.books.of(name)
 
 
