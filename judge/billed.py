@@ -14,6 +14,12 @@ from judge.taxes import ZERO, nets_of, taxes_of
 Record = Mapping[str, Any]
 Key = tuple[str, str]
 ONE = Decimal(1)
+# Records with lines: where they are kept, and which field is their day.
+SALES = {
+    "invoices": ("invoices", "invoice_date"),
+    "credit-notes": ("credits", "date"),
+    "refunds": ("receipts", "date"),
+}
 
 
 @dataclass(frozen=True)
@@ -146,7 +152,9 @@ class Billed:
 
     def paid_back(self, kind: str, billing_id: str) -> Decimal:
         """Return how much of a credit note or payment went back to the customer."""
-        amounts = (each.amount for each in self.payouts.values() if each.source == (kind, billing_id))
+        amounts = (
+            each.amount for each in self.payouts.values() if each.source == (kind, billing_id)
+        )
         return sum(amounts, ZERO)
 
 
@@ -210,22 +218,15 @@ def _state(accepted: Mapping[Key, Record], once_live: set[Key]) -> Billed:
         if kind == "taxes" or (kind == "charges" and record["kind"] == "tax")
     }
     for (kind, billing_id), record in accepted.items():
-        if kind == "customers":
-            name, currency = record["display_name"], record.get("currency")
-            state.customers[billing_id] = Customer(billing_id, name, None, currency)
-        elif kind == "adoptions":
-            name, chosen = record["display_name"], record["external_id"]
-            state.customers[billing_id] = Customer(billing_id, name, chosen)
+        if kind in {"customers", "adoptions"}:
+            state.customers[billing_id] = _customer(record)
         elif kind == "charges":
             state.charges[record["price_code"]] = record.get("item_name") or record["name"]
-        elif kind == "invoices":
-            state.invoices[billing_id] = _sale(record, rates, day="invoice_date")
-        elif kind == "credit-notes":
-            state.credits[billing_id] = _sale(record, rates, day="date")
         elif kind == "payments":
             state.payments[billing_id] = _payment(record)
-        elif kind == "refunds" and record.get("lines"):
-            state.receipts[billing_id] = _sale(record, rates, day="date")
+        elif kind in SALES and record.get("lines"):
+            name, day = SALES[kind]
+            getattr(state, name)[billing_id] = _sale(record, rates, day=day)
     for (kind, billing_id), record in accepted.items():
         if kind == "refunds" and not record.get("lines"):
             state.payouts[billing_id] = _payout(record, state)
@@ -233,6 +234,11 @@ def _state(accepted: Mapping[Key, Record], once_live: set[Key]) -> Billed:
         documents: Mapping[str, Sale | Payment | Payout] = getattr(state, name)
         once_live |= {(name, id_) for id_, each in documents.items() if each.live}
     return state
+
+
+def _customer(record: Record) -> Customer:
+    name, chosen = record["display_name"], record.get("external_id")
+    return Customer(record["billing_id"], name, chosen, record.get("currency"))
 
 
 def _sale(record: Record, rates: set[str], *, day: str) -> Sale:

@@ -50,7 +50,9 @@ class Books:
     @property
     def automated_tax(self) -> bool:
         """Whether QuickBooks itself shares the tax to rates, whatever the billed taxes are."""
-        return any(row.get("TaxPrefs", {}).get("PartnerTaxEnabled") for row in self.of("Preferences"))
+        return any(
+            row.get("TaxPrefs", {}).get("PartnerTaxEnabled") for row in self.of("Preferences")
+        )
 
 
 def read_books(base_url: str, realm: str) -> Books:
@@ -95,9 +97,7 @@ def load(path: Path) -> Books:
     """Return books that were kept; amounts are text in them, and read as such."""
     kept = json.loads(path.read_text(encoding="utf-8"))
     balances = {name: Decimal(amount) for name, amount in kept["balances"].items()}
-    return Books(
-        documents=kept["documents"], balances=balances, tax_accounts=kept["tax_accounts"]
-    )
+    return Books(documents=kept["documents"], balances=balances, tax_accounts=kept["tax_accounts"])
 
 
 # -------------------------------------------------------------------------------- one document

@@ -293,9 +293,7 @@ class Judge:
         trial.books = sum(self._books.balances.values(), ZERO)
         self._judgement.rows.append(trial)
 
-    def _account_rows(
-        self, wanted: Mapping[str, Decimal], did: Mapping[str, Decimal]
-    ) -> list[Row]:
+    def _account_rows(self, wanted: Mapping[str, Decimal], did: Mapping[str, Decimal]) -> list[Row]:
         """Return a row for each account that moved: what it grew by on its own side."""
         accounts = {str(row["Id"]): row for row in self._books.of("Account")}
         rows = []

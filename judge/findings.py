@@ -90,4 +90,8 @@ class Rows:
         return Row(name, 0, 0) if self._counted else Row(name)
 
     def all(self) -> list[Row]:
-        return list(self._rows.values())
+        """Return the rows; that of the home currency only if it holds something, or is alone."""
+        home = self._rows[None]
+        used = home.billed_count or home.books_count or home.billed or home.books
+        foreign = [row for key, row in sorted(self._rows.items(), key=str) if key is not None]
+        return [home, *foreign] if used or not foreign else foreign

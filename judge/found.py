@@ -108,27 +108,31 @@ class Found:
     def _judge_strangers(self, named: Mapping[str, list[Document]]) -> None:
         known = {str(row["Id"]) for row in self._before.of("Customer")}
         known |= {id_ for entity, id_ in self.ours if entity == "Customer"}
-        known |= {
-            str(each["Id"])
-            for customer in self._billed.customers.values()
-            for each in named.get(folded(customer.name), ())
+        names = {customer.name for customer in self._billed.customers.values()}
+        names |= {
+            f"{self._billed.customers[each.customer].name} ({each.currency})"
+            for each in self._documents()
+            if each.customer in self._billed.customers
         }
+        known |= {str(each["Id"]) for name in names for each in named.get(folded(name), ())}
         for each in self._books.of("Customer"):
             if str(each["Id"]) not in known:
                 self._judgement.differ("Customer", str(each["DisplayName"]), "was never billed")
 
     def _needed(self) -> list[tuple[str, str | None]]:
         """Return the customers of documents that were exported, with the currency of those."""
+        wanted = {(each.customer, self._foreign(each)) for each in self._documents() if each.live}
+        return sorted(wanted, key=lambda pair: (pair[0], pair[1] or ""))
+
+    def _documents(self) -> list[Record]:
         billed = self._billed
-        documents: list[Record] = [
+        return [
             *billed.invoices.values(),
             *billed.payments.values(),
             *billed.credits.values(),
             *billed.receipts.values(),
             *billed.payouts.values(),
         ]
-        wanted = {(each.customer, self._foreign(each)) for each in documents if each.live}
-        return sorted(wanted, key=lambda pair: (pair[0], pair[1] or ""))
 
     def _foreign(self, record: Record) -> str | None:
         """Return the currency of a document; None for that of the books."""

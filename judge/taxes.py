@@ -66,38 +66,45 @@ def nets_of(record: Record, rates: set[str]) -> tuple[tuple[str | None, Decimal]
 def _contained(record: Record, sales: Sequence[Record], rates: set[str]) -> list[Decimal]:
     """Return the tax that each line's amount contains."""
     found = [ZERO] * len(sales)
-    place = {line["line_id"]: number for number, line in enumerate(sales)}
-    everyone = list(range(len(sales)))
-
-    def share(amount: Decimal, members: Sequence[int], weights: Sequence[Decimal]) -> None:
-        for number, part in zip(members, shared(amount, weights), strict=True):
+    for amount, weights in [*_told(record, sales, rates), *_computed(record, sales)]:
+        parts = shared(amount, list(weights.values()))
+        for number, part in zip(weights, parts, strict=True):
             found[number] += part
+    return found
 
-    def weigh(members: Sequence[int]) -> list[Decimal]:
-        return [Decimal(sales[number]["amount"]) for number in members]
 
-    everything = list(record.get("taxes", ()))
-    for tax in everything:
+Share = tuple[Decimal, dict[int, Decimal]]
+
+
+def _told(record: Record, sales: Sequence[Record], rates: set[str]) -> Iterable[Share]:
+    """Yield each tax that is told as an amount, with the weights of the lines that contain it."""
+    amounts = {number: Decimal(line["amount"]) for number, line in enumerate(sales)}
+    place = {line["line_id"]: number for number, line in enumerate(sales)}
+    for tax in record.get("taxes", ()):
         if tax.get("amount") is not None:
-            share(Decimal(tax["amount"]), everyone, weigh(everyone))
+            yield Decimal(tax["amount"]), amounts
     for line in record["lines"]:
         if line.get("price_code") in rates:
-            names = line.get("applies_to") or place
-            members = [place[name] for name in names]
-            share(Decimal(line["amount"]), members, weigh(members))
-    computed: dict[tuple[str, Decimal], dict[int, Decimal]] = {}
+            members = [place[name] for name in line.get("applies_to") or place]
+            yield Decimal(line["amount"]), {number: amounts[number] for number in members}
     for number, line in enumerate(sales):
-        taxes = [*line.get("taxes", ()), *everything]
+        for tax in line.get("taxes", ()):
+            if tax.get("amount") is not None:
+                yield Decimal(tax["amount"]), {number: amounts[number]}
+
+
+def _computed(record: Record, sales: Sequence[Record]) -> Iterable[Share]:
+    """Yield each tax that is told as a rate, rounded over all its lines, with their weights."""
+    found: dict[tuple[str, Decimal], dict[int, Decimal]] = {}
+    for number, line in enumerate(sales):
+        taxes = [*line.get("taxes", ()), *record.get("taxes", ())]
         for tax in taxes:
             if tax.get("amount") is None:
                 rate = Decimal(tax["rate"])
                 part = _net(line, taxes) * rate / 100
-                computed.setdefault((tax["price_code"], rate), {})[number] = part
-            elif tax in line.get("taxes", ()):
-                found[number] += Decimal(tax["amount"])
-    for parts in computed.values():
-        share(cents(sum(parts.values(), ZERO)), list(parts), list(parts.values()))
-    return found
+                found.setdefault((tax["price_code"], rate), {})[number] = part
+    for weights in found.values():
+        yield cents(sum(weights.values(), ZERO)), weights
 
 
 def shared(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:

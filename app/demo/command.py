@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from app.commands.terminal import Stop, console, sentences, stoppable
+from app.demo.kinds import KINDS
 from app.demo.quarter import SMALL, Size
 from app.demo.sabotage import Sabotage, sabotage
 from app.demo.script import Play
@@ -18,7 +19,6 @@ from app.demo.show import Show
 from app.demo.stage import SEEDED, Stage, stage
 
 KEPT = Path(".ledgerwire/demo")
-PROFILES = ("ca",)
 
 
 def demo(
@@ -30,23 +30,21 @@ def demo(
         typer.Option("--sabotage", help="Falsify the books at the end: the judge must notice."),
     ] = None,
     small: Annotated[bool, typer.Option("--small", help="Bill a tenth of it.")] = False,
-    profile: Annotated[str, typer.Option(help="Kind of QuickBooks company.")] = "ca",
+    profile: Annotated[str, typer.Option(help=f"Kind of company: {', '.join(KINDS)}.")] = "ca",
     seed: Annotated[int, typer.Option(help="Another seed bills another quarter.")] = 2026,
 ) -> None:
     """Play the main job from end to end against a simulated QuickBooks, and compare every cent."""
     with sentences(), stoppable():
-        if profile not in PROFILES:
+        if profile not in KINDS:
             raise Stop(
-                f"The demo plays with the company profile {' or '.join(PROFILES)} only, not with"
-                f" {profile!r}.",
-                code=2,
+                f"There is no company profile {profile!r}; there are {', '.join(KINDS)}.", code=2
             )
         show = Show(console())
         show.out.print("Ledgerwire, the main job from end to end", style="bold")
         show.say("Real Postgres and Valkey, API and worker as processes of their own, and a")
         show.say(f"simulated QuickBooks with {SEEDED['customers']} customers.")
         with _folder(keep) as folder, stage(folder, profile=profile) as set_up:
-            play = Play(set_up, show, size=SMALL if small else Size(), seed=seed)
+            play = Play(set_up, show, KINDS[profile], size=SMALL if small else Size(), seed=seed)
             code = _play(play, falsify=falsify)
             if keep:
                 _stay(show, set_up, play)

@@ -1,11 +1,12 @@
 """Invoices as billing systems make them: taxes told in every way that the API takes, odd cents."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 
-from app.demo.people import DISCOUNT, PROVINCES, RATES, Buyer, Record, Stamps
+from app.demo.kinds import Kind
+from app.demo.people import DISCOUNT, Buyer, Record, Stamps
 
 CENT = Decimal("0.01")
 HUNDRED = Decimal(100)
@@ -15,11 +16,6 @@ EDGES = ("0.10", "0.30", "0.70", "1.50", "9.99", "10.10", "19.90", "33.33", "99.
 
 def cents(amount: Decimal) -> Decimal:
     return amount.quantize(CENT, rounding=ROUND_HALF_UP)
-
-
-def tax_on(net: Decimal, code: str) -> Decimal:
-    """Return the tax on a net amount, half a cent rounded up."""
-    return cents(net * Decimal(RATES[code]) / HUNDRED)
 
 
 @dataclass(slots=True)
@@ -49,13 +45,14 @@ class Goods:
 class InvoiceMaker:
     """Makes invoices and credit notes; the same seed makes the same ones."""
 
-    def __init__(self, random: Random, plans: Sequence[str], stamps: Stamps) -> None:
+    def __init__(self, random: Random, plans: Sequence[str], stamps: Stamps, kind: Kind) -> None:
         self._random, self._plans, self._stamps = random, list(plans), stamps
+        self._kind, self._telling = kind, Telling(kind.rates)
 
     def invoice(self, place: int, buyer: Buyer, day: str, due: str) -> Record:
         """Return one invoice; *place* numbers it and picks how its taxes are told."""
         goods = self._goods(buyer, uniform=place % 5 == 3)
-        body = told(goods, place % 5)
+        body = self._telling.told(goods, place % 5)
         return {
             "billing_id": f"inv_{10_000 + place}",
             "updated_at": self._stamps.next(),
@@ -63,19 +60,28 @@ class InvoiceMaker:
             "customer": buyer.billing_id,
             "invoice_date": day,
             "due_date": due,
-            "currency": "CAD",
+            **self.money(buyer.currency, day),
             **body,
             "status": "open",
         }
+
+    def money(self, currency: str, day: str) -> Record:
+        """Return the currency of a document, and what one of it is worth at home."""
+        rate = self._kind.exchange_rate(currency, day)
+        return {"currency": currency, **({"exchange_rate": rate} if rate else {})}
 
     def edited(self, invoice: Record, buyer: Buyer) -> Record:
         """Return the invoice with other lines under the same number."""
         goods = self._goods(buyer, uniform=False)
         kept = {name: invoice[name] for name in invoice if name not in {"taxes", "lines"}}
-        return {**kept, **told(goods, 1), "updated_at": self._stamps.next()}
+        return {**kept, **self._telling.told(goods, 1), "updated_at": self._stamps.next()}
+
+    def lines(self, buyer: Buyer) -> Record:
+        """Return lines with their taxes and totals."""
+        return self._telling.told(self._goods(buyer, uniform=False), 1)
 
     def _goods(self, buyer: Buyer, *, uniform: bool) -> list[Goods]:
-        usual, *others = PROVINCES[buyer.province]
+        usual, *others = self._kind.regions[buyer.region]
         goods = []
         for number in range(self._random.randint(1, 4)):
             rare = others and not uniform and self._random.random() < 0.35
@@ -111,91 +117,102 @@ class InvoiceMaker:
 # --------------------------------------------------------------------- how taxes are told
 
 
-def told(goods: Sequence[Goods], way: int) -> Record:
-    """Return lines, taxes and totals, with the taxes told in one of five ways."""
-    ways = (_amount_per_line, _rate_per_line, _tax_lines, _on_document, _included)
-    return ways[way](goods)
+class Telling:
+    """Tells the taxes of lines in one of five ways; *rates* are percents by price code."""
 
+    def __init__(self, rates: Mapping[str, str]) -> None:
+        self._rates = rates
 
-def _amount_per_line(goods: Sequence[Goods]) -> Record:
-    """Each line has its own rounded taxes; their sum is law, whatever the books would compute."""
-    total = Decimal(0)
-    lines = []
-    for line in goods:
-        taxes = []
-        for code in line.codes:
-            amount = tax_on(line.amount, code)
-            total += amount
-            taxes.append({"price_code": code, "rate": RATES[code], "amount": str(amount)})
-        lines.append(line.record() | {"taxes": taxes})
-    return _summed(goods, lines, total)
+    def tax_on(self, net: Decimal, code: str) -> Decimal:
+        """Return the tax on a net amount, half a cent rounded up."""
+        return cents(net * Decimal(self._rates[code]) / HUNDRED)
 
-
-def _rate_per_line(goods: Sequence[Goods]) -> Record:
-    """Each line names its rates; the amount follows from the sum over the document."""
-    lines = [
-        line.record()
-        | {"taxes": [{"price_code": code, "rate": RATES[code]} for code in line.codes]}
-        for line in goods
-    ]
-    total = sum((tax_on(net, code) for code, net in _nets(goods).items()), Decimal(0))
-    return _summed(goods, lines, total)
-
-
-def _tax_lines(goods: Sequence[Goods]) -> Record:
-    """Taxes are lines of their own, naming the lines that they tax."""
-    lines, total = [line.record() for line in goods], Decimal(0)
-    for code, net in _nets(goods).items():
-        amount = tax_on(net, code)
-        total += amount
-        taxed = [line.line_id for line in goods if code in line.codes]
-        lines.append(
-            {
-                "line_id": f"t-{code}",
-                "price_code": code,
-                "amount": str(amount),
-                "applies_to": taxed,
-            }
+    def told(self, goods: Sequence[Goods], way: int) -> Record:
+        """Return lines, taxes and totals, with the taxes told in one of five ways."""
+        ways = (
+            self._amount_per_line,
+            self._rate_per_line,
+            self._tax_lines,
+            self._on_document,
+            self._included,
         )
-    return _summed(goods, lines, total)
+        return ways[way](goods)
 
+    def _amount_per_line(self, goods: Sequence[Goods]) -> Record:
+        """Each line has its own rounded taxes; their sum is law, whatever the books compute."""
+        total = Decimal(0)
+        lines = []
+        for line in goods:
+            taxes = []
+            for code in line.codes:
+                amount = self.tax_on(line.amount, code)
+                total += amount
+                taxes.append({"price_code": code, "rate": self._rates[code], "amount": str(amount)})
+            lines.append(line.record() | {"taxes": taxes})
+        return _summed(goods, lines, total)
 
-def _on_document(goods: Sequence[Goods]) -> Record:
-    """All lines carry the same taxes, told once for the document."""
-    nets = _nets(goods)
-    if any(line.codes != goods[0].codes for line in goods):
-        return _rate_per_line(goods)
-    taxes = [
-        {"price_code": code, "rate": RATES[code], "amount": str(tax_on(net, code))}
-        for code, net in nets.items()
-    ]
-    total = sum((tax_on(net, code) for code, net in nets.items()), Decimal(0))
-    body = _summed(goods, [line.record() for line in goods], total)
-    return body | {"taxes": taxes} if taxes else body
+    def _rate_per_line(self, goods: Sequence[Goods]) -> Record:
+        """Each line names its rates; the amount follows from the sum over the document."""
+        lines = [
+            line.record()
+            | {"taxes": [{"price_code": code, "rate": self._rates[code]} for code in line.codes]}
+            for line in goods
+        ]
+        total = sum((self.tax_on(net, code) for code, net in _nets(goods).items()), Decimal(0))
+        return _summed(goods, lines, total)
 
+    def _tax_lines(self, goods: Sequence[Goods]) -> Record:
+        """Taxes are lines of their own, naming the lines that they tax."""
+        lines, total = [line.record() for line in goods], Decimal(0)
+        for code, net in _nets(goods).items():
+            amount = self.tax_on(net, code)
+            total += amount
+            taxed = [line.line_id for line in goods if code in line.codes]
+            lines.append(
+                {
+                    "line_id": f"t-{code}",
+                    "price_code": code,
+                    "amount": str(amount),
+                    "applies_to": taxed,
+                }
+            )
+        return _summed(goods, lines, total)
 
-def _included(goods: Sequence[Goods]) -> Record:
-    """Line amounts contain their taxes, which are told per line."""
-    lines, total, gross = [], Decimal(0), Decimal(0)
-    for line in goods:
-        taxes = []
-        amount = line.amount
-        for code in line.codes:
-            tax = tax_on(line.amount, code)
-            total += tax
-            amount += tax
-            taxes.append({"price_code": code, "rate": RATES[code], "amount": str(tax)})
-        gross += amount
-        told_line = line.record() | {"amount": str(amount), "taxes": taxes}
-        told_line.pop("quantity", None)
-        told_line.pop("unit_price", None)
-        lines.append(told_line)
-    return {
-        "prices_include_tax": True,
-        "lines": lines,
-        "tax_total": str(total),
-        "total": str(gross),
-    }
+    def _on_document(self, goods: Sequence[Goods]) -> Record:
+        """All lines carry the same taxes, told once for the document."""
+        nets = _nets(goods)
+        if any(line.codes != goods[0].codes for line in goods):
+            return self._rate_per_line(goods)
+        taxes = [
+            {"price_code": code, "rate": self._rates[code], "amount": str(self.tax_on(net, code))}
+            for code, net in nets.items()
+        ]
+        total = sum((self.tax_on(net, code) for code, net in nets.items()), Decimal(0))
+        body = _summed(goods, [line.record() for line in goods], total)
+        return body | {"taxes": taxes} if taxes else body
+
+    def _included(self, goods: Sequence[Goods]) -> Record:
+        """Line amounts contain their taxes, which are told per line."""
+        lines, total, gross = [], Decimal(0), Decimal(0)
+        for line in goods:
+            taxes = []
+            amount = line.amount
+            for code in line.codes:
+                tax = self.tax_on(line.amount, code)
+                total += tax
+                amount += tax
+                taxes.append({"price_code": code, "rate": self._rates[code], "amount": str(tax)})
+            gross += amount
+            told_line = line.record() | {"amount": str(amount), "taxes": taxes}
+            told_line.pop("quantity", None)
+            told_line.pop("unit_price", None)
+            lines.append(told_line)
+        return {
+            "prices_include_tax": True,
+            "lines": lines,
+            "tax_total": str(total),
+            "total": str(gross),
+        }
 
 
 def _nets(goods: Sequence[Goods]) -> dict[str, Decimal]:

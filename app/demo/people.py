@@ -4,24 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.demo.kinds import Kind
+
 Record = dict[str, Any]
 
-# Taxes by the names of their rates in QuickBooks, which are the billing system's price codes.
-RATES = {"GST": "5", "PST BC": "7", "HST ON": "13", "QST 9.975": "9.975"}
-TAX_NAMES = {
-    "GST": "Goods and services tax",
-    "PST BC": "Provincial sales tax, British Columbia",
-    "HST ON": "Harmonized sales tax, Ontario",
-    "QST 9.975": "Québec sales tax",
-}
-# What a customer of a province pays: the first is usual, the others stand on some lines.
-PROVINCES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "BC": (("GST", "PST BC"), ("GST",), ("PST BC",), ()),
-    "AB": (("GST",), ()),
-    "ON": (("HST ON",), ()),
-    "QC": (("GST", "QST 9.975"), ("GST",)),
-    "abroad": ((),),
-}
 NEW_CUSTOMERS = (
     "Northwind Cabins",
     "Lakeshore Pottery",
@@ -56,10 +42,11 @@ class BookCustomer:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """A billing customer and the province that decides its taxes."""
+    """A billing customer, the region that decides its taxes, and in which currency it pays."""
 
     billing_id: str
-    province: str
+    region: str
+    currency: str
 
 
 class Stamps:
@@ -77,13 +64,7 @@ class Stamps:
         return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
 
 
-def province_of(place: int) -> str:
-    """Return a province; the home province most often."""
-    order = ("BC", "BC", "ON", "BC", "QC", "AB", "BC", "ON", "QC", "abroad")
-    return order[place % len(order)]
-
-
-def linked_customers(books: Sequence[BookCustomer], stamps: Stamps) -> list[Record]:
+def linked_customers(books: Sequence[BookCustomer], stamps: Stamps, kind: Kind) -> list[Record]:
     """Return billing customers of the same names as imported ones, which link by themselves."""
     return [
         {
@@ -91,8 +72,9 @@ def linked_customers(books: Sequence[BookCustomer], stamps: Stamps) -> list[Reco
             "updated_at": stamps.next(),
             "display_name": customer.name,
             "email": customer.email,
-            "currency": "CAD",
+            "currency": kind.currency,
             "created_date": "2025-06-30",
+            **kind.address(kind.region_of(place)),
         }
         for place, customer in enumerate(books)
     ]
@@ -106,8 +88,8 @@ def adopted_customers(books: Sequence[BookCustomer]) -> list[Record]:
     ]
 
 
-def new_customers(count: int, stamps: Stamps) -> list[Record]:
-    """Return customers whom QuickBooks has never seen."""
+def new_customers(count: int, stamps: Stamps, kind: Kind, *, first: int) -> list[Record]:
+    """Return customers whom QuickBooks has never seen; *first* is the place of the first."""
     made = []
     for place in range(count):
         base = NEW_CUSTOMERS[place % len(NEW_CUSTOMERS)]
@@ -123,17 +105,20 @@ def new_customers(count: int, stamps: Stamps) -> list[Record]:
                 "addresses": {
                     "billing": {
                         "line1": f"{100 + place} Water Street",
-                        "city": "Vancouver",
-                        "region": "BC",
-                        "postal_code": "V6B 1A1",
-                        "country": "CA",
+                        **kind.default_place,
                     }
                 },
-                "currency": "CAD",
+                "currency": own_currency(kind, first + place),
                 "created_date": f"2026-{1 + place % 3:02d}-15",
+                **kind.address(kind.region_of(first + place)),
             }
         )
     return made
+
+
+def own_currency(kind: Kind, place: int) -> str:
+    """Return a new customer's own currency: half of those who pay in another one have that."""
+    return kind.currency_of(place) if place % 2 else kind.currency
 
 
 def charges(item_names: Sequence[str], stamps: Stamps) -> list[Record]:
@@ -161,15 +146,15 @@ def charges(item_names: Sequence[str], stamps: Stamps) -> list[Record]:
     return known + fresh
 
 
-def taxes(stamps: Stamps) -> list[Record]:
+def taxes(stamps: Stamps, kind: Kind) -> list[Record]:
     """Return the taxes that are billed, each by its price code."""
     return [
         {
             "billing_id": f"tax_{place + 1}",
             "updated_at": stamps.next(),
             "price_code": code,
-            "name": TAX_NAMES[code],
+            "name": kind.tax_names[code],
             "rate": rate,
         }
-        for place, (code, rate) in enumerate(RATES.items())
+        for place, (code, rate) in enumerate(kind.rates.items())
     ]

@@ -7,7 +7,9 @@ from decimal import Decimal
 from random import Random
 
 from app.demo.invoicing import CENT, InvoiceMaker, cents
+from app.demo.kinds import Kind
 from app.demo.people import DISCOUNT, Buyer, Record, Stamps
+from app.demo.refunding import RefundMaker
 
 FIRST_DAY, LAST_DAY = date(2026, 1, 1), date(2026, 3, 31)
 DAYS = (LAST_DAY - FIRST_DAY).days
@@ -25,6 +27,7 @@ class Size:
     voids: int = 9
     cancellations: int = 7
     reallocations: int = 4
+    refunds: int = 6
 
 
 SMALL = Size(
@@ -35,6 +38,7 @@ SMALL = Size(
     voids=2,
     cancellations=2,
     reallocations=1,
+    refunds=2,
 )
 
 
@@ -45,6 +49,7 @@ class Quarter:
     invoices: dict[str, Record] = field(default_factory=dict)
     payments: dict[str, Record] = field(default_factory=dict)
     credit_notes: dict[str, Record] = field(default_factory=dict)
+    refunds: dict[str, Record] = field(default_factory=dict)
 
     def open_amounts(self) -> dict[str, Decimal]:
         """Return what is still owed on each invoice."""
@@ -70,16 +75,24 @@ class Bookkeeping:
     """Fills a quarter, then changes it; deterministic in its seed."""
 
     def __init__(
-        self, buyers: Sequence[Buyer], price_codes: Sequence[str], stamps: Stamps, *, seed: int
+        self,
+        buyers: Sequence[Buyer],
+        price_codes: Sequence[str],
+        stamps: Stamps,
+        kind: Kind,
+        *,
+        seed: int,
     ) -> None:
         self._random = Random(seed)
-        self._buyers, self._stamps = list(buyers), stamps
+        self._buyers, self._stamps, self._kind = list(buyers), stamps, kind
+        self._buyer = {buyer.billing_id: buyer for buyer in buyers}
         plans = [code for code in price_codes if code != DISCOUNT]
-        self._maker = InvoiceMaker(self._random, plans, stamps)
+        self._maker = InvoiceMaker(self._random, plans, stamps, kind)
+        self._refunds = RefundMaker(self._random, self._maker, stamps)
         self.quarter = Quarter()
 
     def fill(self, size: Size) -> None:
-        """Make the quarter's invoices, the payments of most of them, and some credits."""
+        """Make the quarter's invoices, the payments of most of them, some credits and refunds."""
         for place in range(size.invoices):
             buyer = self._buyers[place * 11 % len(self._buyers)]
             day = FIRST_DAY + timedelta(days=place * DAYS // size.invoices)
@@ -90,6 +103,8 @@ class Bookkeeping:
             self.quarter.payments[made["billing_id"]] = made
         for made in self._credit_notes(size.credit_notes):
             self.quarter.credit_notes[made["billing_id"]] = made
+        for made in self._refunds.receipts(self._buyers, size.refunds):
+            self.quarter.refunds[made["billing_id"]] = made
 
     # ------------------------------------------------------------------------- payments
 
@@ -123,14 +138,15 @@ class Bookkeeping:
             parts[last] = max(cents(parts[last] / 3), CENT)
         elif kind < 0.2:
             over = Decimal(self._random.randint(1, 5_000)) / 100
-        day = date.fromisoformat(paid[-1]["invoice_date"]) + timedelta(days=12)
+        due = date.fromisoformat(paid[-1]["invoice_date"]) + timedelta(days=12)
+        day = min(due, LAST_DAY).isoformat()
         return {
             "billing_id": f"pay_{50_000 + place}",
             "updated_at": self._stamps.next(),
             "customer": customer,
-            "payment_date": min(day, LAST_DAY).isoformat(),
+            "payment_date": day,
             "amount": str(sum(parts.values(), Decimal(0)) + over),
-            "currency": "CAD",
+            **self._maker.money(self._buyer[customer].currency, day),
             "method": "card" if place % 3 else "bank",
             "reference": f"ch_{self._random.randrange(16**12):012x}",
             "allocations": [
@@ -153,7 +169,12 @@ class Bookkeeping:
 
     def _credit_note(self, place: int, invoice: Record, owed: Decimal) -> Record:
         """Return a credit over part of an invoice, applied to it in full, in part or not at all."""
-        buyer = Buyer(invoice["customer"], "BC" if place % 2 else "abroad")
+        buyer = self._buyer[invoice["customer"]]
+        region = self._kind.credit_region or buyer.region
+        if not place % 2:
+            region = self._kind.untaxed_region
+        buyer = Buyer(buyer.billing_id, region, buyer.currency)
+        day = max(invoice["invoice_date"], "2026-02-15")
         made = self._maker.invoice(place * 5 + 1, buyer, invoice["invoice_date"], "")
         body = {name: made[name] for name in ("lines", "tax_total", "total")}
         applied = min(Decimal(body["total"]), owed)
@@ -165,9 +186,9 @@ class Bookkeeping:
             "updated_at": self._stamps.next(),
             "number": f"CN-26-{place + 1:04d}",
             "customer": invoice["customer"],
-            "date": max(invoice["invoice_date"], "2026-02-15"),
+            "date": day,
             "reason": REASONS[place % len(REASONS)],
-            "currency": "CAD",
+            **self._maker.money(buyer.currency, day),
             **body,
             "applications": [] if place % 8 == 5 else parts,
             "status": "open",
@@ -175,11 +196,11 @@ class Bookkeeping:
 
     # -------------------------------------------------------------------------- changes
 
-    def change(self, size: Size, provinces: Mapping[str, str]) -> dict[str, list[Record]]:
-        """Edit and void open invoices, cancel payments, allocate rests; return what changed."""
+    def change(self, size: Size) -> dict[str, list[Record]]:
+        """Edit, void, cancel, allocate rests, and pay some money back; return what changed."""
         self._random.seed(4711)
         untouched = self._untouched()
-        edited = [self._edit(invoice, provinces) for invoice in untouched[: size.edits]]
+        edited = [self._edit(invoice) for invoice in untouched[: size.edits]]
         rest = untouched[size.edits :]
         voided = [
             {**invoice, "status": "void", "updated_at": self._stamps.next()}
@@ -189,7 +210,11 @@ class Bookkeeping:
             self.quarter.invoices[record["billing_id"]] = record
         cancelled = self._cancel(size.cancellations)
         moved = self._reallocate(size.reallocations)
-        return {"invoices": edited + voided, "payments": cancelled + moved}
+        return {
+            "invoices": edited + voided,
+            "payments": cancelled + moved,
+            "refunds": self._pay_back(size.refunds),
+        }
 
     def _untouched(self) -> list[Record]:
         """Return open invoices on which nothing was paid or credited."""
@@ -200,9 +225,8 @@ class Bookkeeping:
             if id_ in owed and owed[id_] == Decimal(invoice["total"]) > 0
         ]
 
-    def _edit(self, invoice: Record, provinces: Mapping[str, str]) -> Record:
-        buyer = Buyer(invoice["customer"], provinces[invoice["customer"]])
-        changed = self._maker.edited(invoice, buyer)
+    def _edit(self, invoice: Record) -> Record:
+        changed = self._maker.edited(invoice, self._buyer[invoice["customer"]])
         if not changed.get("prices_include_tax"):
             return changed
         return {**changed, "prices_include_tax": False}
@@ -251,3 +275,11 @@ class Bookkeeping:
         for record in moved:
             self.quarter.payments[record["billing_id"]] = record
         return moved
+
+    def _pay_back(self, count: int) -> list[Record]:
+        """Refund what credits and payments have left over."""
+        quarter = self.quarter
+        made = list(self._refunds.payouts(quarter.credit_notes, quarter.payments, count))
+        for record in made:
+            quarter.refunds[record["billing_id"]] = record
+        return made

@@ -9,7 +9,17 @@ from app.commands.terminal import Stop
 from app.demo.stage import Books
 
 MARK = "[lw:"
-COPIED = ("CustomerRef", "TxnDate", "DueDate", "DocNumber", "PrivateNote", "GlobalTaxCalculation")
+COPIED = (
+    "CustomerRef",
+    "TxnDate",
+    "DueDate",
+    "DocNumber",
+    "PrivateNote",
+    "GlobalTaxCalculation",
+    "CurrencyRef",
+    "ExchangeRate",
+    "ShipAddr",
+)
 
 
 class Sabotage(StrEnum):
@@ -40,7 +50,8 @@ def _victim(control: Remote, books: Books) -> dict[str, Any]:
     rows = control.call("GET", books.company("/documents/Invoice"))["data"]
     for row in rows:
         marked = MARK in str(row.get("PrivateNote", ""))
-        if marked and row["TotalAmt"] > 0 and row["Balance"] == row["TotalAmt"]:
+        gross = row.get("GlobalTaxCalculation") == "TaxInclusive"
+        if marked and not gross and row["TotalAmt"] > 0 and row["Balance"] == row["TotalAmt"]:
             found: dict[str, Any] = row
             return found
     raise Stop("There is no open invoice to falsify.")
@@ -71,7 +82,9 @@ def _sales(invoice: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _taxes(invoice: dict[str, Any]) -> dict[str, Any]:
     detail: dict[str, Any] = invoice.get("TxnTaxDetail", {})
-    return {name: detail[name] for name in ("TotalTax", "TaxLine") if name in detail}
+    return {
+        name: detail[name] for name in ("TxnTaxCodeRef", "TotalTax", "TaxLine") if name in detail
+    }
 
 
 def _one_cent_more(invoice: dict[str, Any]) -> dict[str, Any]:

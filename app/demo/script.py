@@ -13,18 +13,18 @@ from app.commands.sync import history_table, said
 from app.commands.terminal import Stop
 from app.demo import people
 from app.demo.browser import walk
-from app.demo.people import BookCustomer, Buyer, Record, Stamps, province_of
+from app.demo.kinds import Kind
+from app.demo.people import BookCustomer, Buyer, Record, Stamps
 from app.demo.quarter import FIRST_DAY, LAST_DAY, Bookkeeping, Size
 from app.demo.show import Show, invoice_table
 from app.demo.stage import Books, Stage
 
 RETURN_URL = "http://127.0.0.1:9/settings/accounting"
 IMPORTED = ["customers", "items", "accounts"]
-EXPORTED = ["customers", "items", "invoices", "payments", "credits"]
+EXPORTED = ["customers", "items", "invoices", "payments", "credits", "refunds"]
 LINKED, ADOPTED, NEW = 60, 40, 40
-UNTAXED_CODE = "Out of Scope"
+INCOME, EXPENSE, PAID_FROM = "Subscription income", "Hosting costs", "Checking"
 JOB_SECONDS = 600.0
-KINDS = ("taxes", "charges", "customers", "invoices", "payments", "credit-notes")
 
 
 class Truth:
@@ -48,8 +48,8 @@ class Truth:
 class Play:
     """One run of the demonstration."""
 
-    def __init__(self, stage: Stage, show: Show, *, size: Size, seed: int) -> None:
-        self.stage, self.show, self.size = stage, show, size
+    def __init__(self, stage: Stage, show: Show, kind: Kind, *, size: Size, seed: int) -> None:
+        self.stage, self.show, self.kind, self.size = stage, show, kind, size
         self.truth = Truth(stage.folder / "billed.ndjson")
         self.snapshot = stage.folder / "books-before.json"
         self.seed = seed
@@ -58,7 +58,6 @@ class Play:
         self.key = ""
         self.integration_id = ""
         self.book: Bookkeeping | None = None
-        self.provinces: dict[str, str] = {}
 
     def run(self) -> None:
         """
@@ -126,41 +125,51 @@ class Play:
         self.job("Import customers, items with taxes, accounts", "import", IMPORTED)
 
     def use_accounts(self) -> None:
-        with self.show.step("Choose the accounts of items that will be created") as note:
+        with self.show.step("Choose the accounts of new items and of money") as note:
             accounts = list(self.pages("/books/accounts"))
-            income = _named(accounts, "Subscription income")
-            expense = _named(accounts, "Hosting costs")
-            ids = {
+            income, expense, money = (
+                _named(accounts, name) for name in (INCOME, EXPENSE, PAID_FROM)
+            )
+            items = {
                 "income_account_id": income["external_id"],
                 "expense_account_id": expense["external_id"],
             }
-            self.call("PATCH", "", {"settings": {"items": ids}})
-            note(f"{income['name']}, {expense['name']}")
+            deposit = {"deposit_account_id": money["external_id"]}
+            self.call("PATCH", "", {"settings": {"items": items, "accounts": deposit}})
+            chosen = {"income_account": INCOME, "rates": dict(self.kind.pairs)}
+            self.truth.add("settings", [chosen])
+            note(", ".join(account["name"] for account in (income, expense, money)))
 
     # --------------------------------------------------------------------------- billing
 
     def push(self) -> None:
-        customers = self.customers()
+        kind, customers = self.kind, self.customers()
         items = [row["name"] for row in self.pages("/books/items") if row["active"]]
         charges = people.charges(items[::2], self.stamps)
-        self.bill("taxes", people.taxes(self.stamps))
+        if kind.rates:
+            self.bill("taxes", people.taxes(self.stamps, kind))
         self.bill("charges", charges)
         buyers = [
-            Buyer(billing_id, province_of(place)) for place, billing_id in enumerate(customers)
+            Buyer(billing_id, self._region(place), kind.currency_of(place))
+            for place, billing_id in enumerate(customers)
         ]
-        self.provinces = {buyer.billing_id: buyer.province for buyer in buyers}
         codes = [charge["price_code"] for charge in charges]
-        self.book = Bookkeeping(buyers, codes, self.stamps, seed=self.seed)
+        self.book = Bookkeeping(buyers, codes, self.stamps, kind, seed=self.seed)
         self.book.fill(self.size)
         self.bill("invoices", self.book.quarter.invoices.values())
         self.bill("payments", self.book.quarter.payments.values())
         self.bill("credit-notes", self.book.quarter.credit_notes.values())
+        self.bill("refunds", self.book.quarter.refunds.values())
+
+    def _region(self, place: int) -> str:
+        adopted = LINKED <= place < LINKED + ADOPTED
+        return (self.kind.adopted_region if adopted else None) or self.kind.region_of(place)
 
     def customers(self) -> list[str]:
         """Bill some customers who are in the books, adopt some, and bring some new ones."""
         usable = self._usable_customers()
-        linked = people.linked_customers(usable[:LINKED], self.stamps)
-        fresh = people.new_customers(NEW, self.stamps)
+        linked = people.linked_customers(usable[:LINKED], self.stamps, self.kind)
+        fresh = people.new_customers(NEW, self.stamps, self.kind, first=LINKED + ADOPTED)
         adopted = people.adopted_customers(usable[LINKED : LINKED + ADOPTED])
         with self.show.step("Adopt imported customers as billing customers") as note:
             answer = self.call("POST", "/books/customers/adopt", adopted)
@@ -178,7 +187,8 @@ class Play:
 
     def _usable_customers(self) -> list[BookCustomer]:
         rows = [row for row in self.pages("/books/customers") if row["active"]]
-        tops = [row for row in rows if not row.get("parent_id") and row["currency"] == "CAD"]
+        home = self.kind.currency
+        tops = [row for row in rows if not row.get("parent_id") and row["currency"] == home]
         if len(tops) < LINKED + ADOPTED:
             raise Stop(f"Only {len(tops)} customers were imported.")
         return [BookCustomer(row["external_id"], row["display_name"], row["email"]) for row in tops]
@@ -195,22 +205,35 @@ class Play:
             note(f"{len(pushed)} as NDJSON; {_counted(last)}")
 
     def map_taxes(self) -> None:
+        if not self.call("GET", "/tax-mappings")["required"]:
+            self.show.say("QuickBooks asks for no mapping of taxes in this company.")
+            return
         with self.show.step("Map taxes whose names match exactly") as note:
             suggested = self.call("POST", "/tax-mappings/suggest", {"confirm": "exact"})
             confirmed = [row for row in suggested["data"] if row["status"] == "confirmed"]
-            note(
-                ", ".join(f"{'+'.join(r['price_codes'])} → {r['tax_code_name']}" for r in confirmed)
-            )
+            pairs = (f"{'+'.join(r['price_codes'])} → {r['tax_code_name']}" for r in confirmed)
+            note(", ".join(pairs) or "none")
         codes = {row["name"]: row["external_id"] for row in self.pages("/books/tax-codes")}
         for row in suggested["data"]:
             if row["status"] == "confirmed":
                 continue
             names = " + ".join(row["price_codes"]) or "untaxed"
             with self.show.step(f"Confirm {names}, as a person does") as note:
-                chosen = row["tax_code_id"] if row["price_codes"] else codes[UNTAXED_CODE]
+                chosen = row["tax_code_id"] or codes[self._choose(row["price_codes"])]
+                if not row["price_codes"]:
+                    chosen = codes[self._choose([])]
                 mapping = {"price_codes": row["price_codes"], "tax_code_id": chosen}
                 made = self.call("POST", "/tax-mappings", mapping)
                 note(f"→ {made['tax_code_name']}")
+
+    def _choose(self, price_codes: Sequence[str]) -> str:
+        """Return the tax code that a person of this country chooses."""
+        name = self.kind.untaxed_code
+        if price_codes:
+            name = self.kind.chosen.get("+".join(price_codes))
+        if name is None:
+            raise Stop(f"Nobody said which tax code {' + '.join(price_codes) or 'no tax'} is.")
+        return name
 
     def take_snapshot(self) -> None:
         with self.show.step("Let the judge look at the books before anything is written"):
@@ -227,8 +250,8 @@ class Play:
     def change(self) -> None:
         assert self.book is not None  # noqa: S101 - filled by `push`
         self.show.say("Now the billing system edits and voids invoices, cancels payments,")
-        self.show.say("and allocates what other payments left over.")
-        changed = self.book.change(self.size, self.provinces)
+        self.show.say("allocates what other payments left over, and pays money back.")
+        changed = self.book.change(self.size)
         for kind, records in changed.items():
             self.bill(kind, records)
 
@@ -273,17 +296,9 @@ class Play:
         self.show.out.print(history_table(list(reversed(jobs))))
 
     def one_invoice(self) -> None:
-        """Show an invoice with two taxes beside its document."""
+        """Show an invoice beside its document; one with two taxes on a line, if there is any."""
         assert self.book is not None  # noqa: S101 - filled by `push`
-        billed = next(
-            record
-            for record in self.book.quarter.invoices.values()
-            if record["status"] == "open"
-            and not record.get("prices_include_tax")
-            and len(record["lines"]) > 2
-            and any(len(line.get("taxes", ())) > 1 for line in record["lines"])
-            and all("amount" in tax for line in record["lines"] for tax in line.get("taxes", ()))
-        )
+        billed = max(self.book.quarter.invoices.values(), key=_worth_seeing)
         shown = self.call("GET", f"/billing/invoices/{billed['billing_id']}")
         with self.stage.books.control() as control:
             place = self.stage.books.company(f"/documents/Invoice/{document_id(shown)}")
@@ -329,6 +344,18 @@ def judge(*arguments: str, check: bool = True) -> int:
     if check and done.returncode != 0:
         raise Stop(f"The judge could not read the books (exit code {done.returncode}).")
     return done.returncode
+
+
+def _worth_seeing(record: Record) -> tuple[bool, ...]:
+    """Order invoices by how much they show: open, told line by line, with several taxes."""
+    taxes = [line.get("taxes", ()) for line in record["lines"]]
+    return (
+        record["status"] == "open" and not record.get("prices_include_tax"),
+        all("amount" in tax for line in taxes for tax in line),
+        len(record["lines"]) > 2,
+        any(len(line) > 1 for line in taxes),
+        any(taxes),
+    )
 
 
 def document_id(shown: Answer) -> str:

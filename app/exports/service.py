@@ -20,6 +20,7 @@ from app.exports.items import ItemDecider
 from app.exports.payments import ApplicationDecider, PaymentDecider
 from app.exports.plan import PLAN, make_plan, save_plan, steps_for
 from app.exports.process import Decide, Lane, process
+from app.exports.refund_currencies import name_refund_currencies
 from app.exports.refunds import RefundDecider, RefundLinkDecider
 from app.exports.sales import RemovalDecider, SalesDecider
 from app.exports.tax import PriceCodes
@@ -72,6 +73,7 @@ class ExportWork:
             profile = context.profile
             home = profile.home_currency if profile.multicurrency else None
             plan = await make_plan(session, job, codes.tax_codes, home_currency=home)
+            await name_refund_currencies(session, job.integration_id, plan)
             steps = await _step_ids(session, job.id)
             await save_plan(session, job, plan, steps)
             affected = [
