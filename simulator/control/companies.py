@@ -23,6 +23,7 @@ def router(world: World) -> APIRouter:
     routes = APIRouter(prefix="/companies")
     _add_lifecycle(routes, world)
     _add_truth(routes, world)
+    _add_ledger(routes, world)
     _add_edits(routes, world)
     return routes
 
@@ -86,6 +87,12 @@ def _add_truth(routes: APIRouter, world: World) -> None:
     async def marked(realm_id: str, marker: str = truth.MARKER) -> Response:
         return json_answer(truth.marked(_realm(world, realm_id), marker))
 
+    @routes.get("/{realm_id}/usage")
+    async def usage(realm_id: str) -> Response:
+        return json_answer(_usage(_realm(world, realm_id)))
+
+
+def _add_ledger(routes: APIRouter, world: World) -> None:
     @routes.get("/{realm_id}/trial-balance")
     async def trial_balance(realm_id: str) -> Response:
         return json_answer(truth.trial_balance(_realm(world, realm_id)))
@@ -97,10 +104,6 @@ def _add_truth(routes: APIRouter, world: World) -> None:
     @routes.get("/{realm_id}/ledger-entries")
     async def ledger_entries(realm_id: str) -> Response:
         return json_answer(truth.ledger_entries(_realm(world, realm_id)))
-
-    @routes.get("/{realm_id}/usage")
-    async def usage(realm_id: str) -> Response:
-        return json_answer(_usage(_realm(world, realm_id)))
 
 
 def _add_edits(routes: APIRouter, world: World) -> None:

@@ -13,7 +13,9 @@ pytestmark = pytest.mark.slow
 
 def played(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "app.cli", "demo", "--small", *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
+    return subprocess.run(  # noqa: S603  Our own program.
+        command, check=False, capture_output=True, text=True
+    )
 
 
 @pytest.mark.parametrize("profile", KINDS)
