@@ -5,6 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.accounting.records import TaxCode, TaxRate
 from app.mappings.suggest import (
     UNTAXED,
     Pair,
@@ -26,8 +27,8 @@ GST, PST, QST = (
 ZERO = build_rate("6", "GST OS", "0")
 
 
-def books(*codes: object, rates: tuple[object, ...] = (GST, PST, QST, ZERO)) -> TaxBooks:
-    return TaxBooks(codes=codes, rates={rate.external_id: rate for rate in rates})  # type: ignore
+def books(*codes: TaxCode, rates: tuple[TaxRate, ...] = (GST, PST, QST, ZERO)) -> TaxBooks:
+    return TaxBooks(codes=codes, rates={rate.external_id: rate for rate in rates})
 
 
 def test_one_price_code_is_the_code_with_that_single_rate() -> None:
@@ -214,8 +215,8 @@ def test_what_is_suggested_fits_and_is_the_only_one(
 
 
 @given(st.permutations(["GST", "PST BC", "QST"]), st.permutations([GST, PST, QST]))
-def test_pairing_does_not_depend_on_order(codes: list[str], rates: list[object]) -> None:
-    assert pair_up(codes, rates) == (Pair("GST", "3"), Pair("PST BC", "4"), Pair("QST", "5"))  # type: ignore
+def test_pairing_does_not_depend_on_order(codes: list[str], rates: list[TaxRate]) -> None:
+    assert pair_up(codes, rates) == (Pair("GST", "3"), Pair("PST BC", "4"), Pair("QST", "5"))
 
 
 def test_percent_text_is_exact() -> None:
