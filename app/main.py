@@ -19,6 +19,7 @@ from app.kit import pages
 from app.kit.headers import GuardedAPI
 from app.kit.limits import BodyLimit
 from app.kit.web import install_problem_handlers
+from app.mappings import account_endpoints as account_mappings
 from app.mappings import endpoints as mappings
 from app.mappings import word_endpoints as word_mappings
 from app.openapi import install_openapi, operation_id
@@ -40,6 +41,7 @@ def routers() -> list[APIRouter]:
         books.router,
         mappings.router,
         word_mappings.router,
+        account_mappings.router,
         imports.router,
         jobs.router,
         reconciliation.router,

@@ -14,7 +14,8 @@ class Company(Identified, TenantOwned, Base):
     One set of books: an ERP's environment and its own id of the company.
 
     Links, mappings and imported lists hang here, so they survive disconnecting. *held_by* is the
-    integration that has it now; a company is held by one organization at a time.
+    integration that has it now; a company is held by one organization at a time. *findings* are the
+    answers of the last probe, by question.
     """
 
     __tablename__ = "companies"
@@ -38,6 +39,8 @@ class Company(Identified, TenantOwned, Base):
     held: Mapped[bool] = mapped_column(default=True)
     profile: Mapped[Json | None]
     profile_read_at: Mapped[datetime | None]
+    findings: Mapped[Json | None]
+    findings_read_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 

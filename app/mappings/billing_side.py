@@ -48,6 +48,7 @@ class ChargeWord:
     plan: str | None
     kind: str
     item_name: str
+    accounting_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ async def charges(session: AsyncSession, integration_id: UUID) -> list[ChargeWor
         body["plan"].astext,
         body["kind"].astext,
         body["item_name"].astext,
+        body["accounting_code"].astext,
     ).where(BillingRecord.integration_id == integration_id, BillingRecord.kind == "charge")
     found = [
         ChargeWord(
@@ -75,8 +77,11 @@ async def charges(session: AsyncSession, integration_id: UUID) -> list[ChargeWor
             plan=plan,
             kind=kind,
             item_name=item_name or name or price_code,
+            accounting_code=accounting_code,
         )
-        for price_code, name, plan, kind, item_name in await session.execute(statement)
+        for price_code, name, plan, kind, item_name, accounting_code in await session.execute(
+            statement
+        )
     ]
     return sorted(found, key=lambda charge: charge.price_code)
 
@@ -129,3 +134,17 @@ async def methods_in_use(session: AsyncSession, integration_id: UUID) -> list[st
         .distinct()
     )
     return sorted(await session.scalars(statement))
+
+
+async def currencies_in_use(session: AsyncSession, integration_id: UUID) -> list[str]:
+    """Return the currencies of documents, payments and refunds."""
+    statement = (
+        select(BillingRecord.currency)
+        .where(
+            BillingRecord.integration_id == integration_id,
+            BillingRecord.kind.in_(("invoice", "payment", "credit_note", "refund")),
+            BillingRecord.currency.is_not(None),
+        )
+        .distinct()
+    )
+    return sorted(each for each in await session.scalars(statement) if each)

@@ -76,9 +76,14 @@ ACCOUNT_MAPPING: dict[str, Any] = {
     "choices": [],
     "fixes": [],
     "role": "deposit",
+    "key": "stripe",
+    "currency": None,
+    "said": None,
     "allowed_types": ["Bank", "Other Current Asset"],
     "account_id": "1150040003",
     "account_name": "Payment gateway clearing",
+    "effective_account_id": None,
+    "effective_account_name": None,
 }
 METHOD_MAPPING: dict[str, Any] = {
     "id": "0199a3c1-5b7e-7c11-8f0a-3d5be1a2c105",

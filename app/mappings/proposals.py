@@ -7,15 +7,19 @@ from typing import TypeVar
 from app.accounting.records import Account, Item, NamedEntry
 from app.books.names import fold_name
 from app.mappings.suggest import Status
-from app.mappings.targets import ROLES, why_no_account, why_no_item, why_no_method
+from app.mappings.targets import why_no_item, why_no_method
 
-T = TypeVar("T", Item, NamedEntry)
+T = TypeVar("T", Item, NamedEntry, Account)
 
 # Where several accounts may take a role, the one of this sub-type is the usual one.
 _USUAL = {
     "deposit": ("UndepositedFunds",),
+    "refund": ("UndepositedFunds",),
     "tax_payable": ("GlobalTaxPayable", "SalesTaxPayable"),
     "income": ("ServiceFeeIncome",),
+    "receivable": ("AccountsReceivable",),
+    "discount": ("DiscountsRefundsGiven",),
+    "write_off": ("BadDebts",),
 }
 MOST_CHOICES = 50
 
@@ -67,6 +71,50 @@ def propose_method(method: str, methods: Sequence[NamedEntry]) -> Proposal:
     )
 
 
+def propose_account_called(
+    words: Sequence[str], possible: Sequence[Account], allowed_types: Sequence[str]
+) -> Proposal:
+    """
+    Return the account that is called like a billing word: by its number first, then by its name.
+
+    *words* are what billing calls it, its own key first.
+    """
+    numbered = [each for each in possible if each.number == words[0]]
+    if len(numbered) == 1:
+        return Proposal(
+            status=Status.SUGGESTED,
+            target=Choice(numbered[0].external_id, numbered[0].full_name),
+            name_matches=True,
+            reason=f"Its account number is {words[0]}.",
+        )
+    if not numbered:
+        proposals = [_account_named(word, possible, allowed_types) for word in words]
+        return next(
+            (each for each in proposals if each.status is not Status.UNMAPPED), proposals[0]
+        )
+    return Proposal(
+        status=Status.AMBIGUOUS,
+        reason=f"{len(numbered)} accounts have the number {words[0]}.",
+        choices=tuple(Choice(each.external_id, each.full_name) for each in numbered),
+        fixes=("Choose one of them.",),
+    )
+
+
+def _account_named(
+    name: str, possible: Sequence[Account], allowed_types: Sequence[str]
+) -> Proposal:
+    return _by_name(
+        name,
+        possible,
+        lambda each: {each.name, each.full_name},
+        missing=f"No account that fits has the number or the name {name!r}.",
+        fixes=(
+            f"Choose an account of type {' or '.join(allowed_types)}.",
+            "Or map the role without a key: it takes whatever has no account of its own.",
+        ),
+    )
+
+
 def _by_name(
     name: str,
     usable: Sequence[T],
@@ -98,9 +146,10 @@ def _by_name(
     )
 
 
-def propose_account(role: str, chart: Sequence[Account]) -> Proposal:
+def propose_account(
+    role: str, possible: Sequence[Account], allowed_types: Sequence[str]
+) -> Proposal:
     """Return the account for a role: the only possible one, or the usual one; a person confirms."""
-    possible = [each for each in chart if why_no_account(each, role) is None]
     usual = [each for each in possible if each.sub_type in _USUAL.get(role, ())]
     found = usual if len(usual) == 1 else possible
     choices = tuple(Choice(each.external_id, each.full_name) for each in possible[:MOST_CHOICES])
@@ -116,7 +165,7 @@ def propose_account(role: str, chart: Sequence[Account]) -> Proposal:
             choices=choices,
             fixes=("Confirm this account, or choose another one.",),
         )
-    allowed = " or ".join(ROLES[role])
+    allowed = " or ".join(allowed_types)
     if not found:
         return Proposal(
             status=Status.UNMAPPED,

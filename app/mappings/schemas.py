@@ -237,32 +237,6 @@ class ItemMappingPatch(Strict):
     item_id: BookId
 
 
-class AccountMappingOut(WordOut):
-    role: str
-    allowed_types: list[str]
-    account_id: str | None
-    account_name: str | None
-
-
-class AccountMappingIn(Strict):
-    """A role, and the account that has it."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"role": "deposit", "account_id": "1150040003"}]}
-    )
-
-    role: Literal["income", "expense", "deposit", "receivable", "tax_payable"]
-    account_id: BookId
-
-
-class AccountMappingPatch(Strict):
-    """Another account."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"account_id": "9"}]})
-
-    account_id: BookId
-
-
 class MethodMappingOut(WordOut):
     method: str
     payment_method_id: str | None
@@ -305,15 +279,3 @@ class MethodMappingIn(MethodTargets):
     )
 
     method: Key
-
-
-def account_out(row: WordRow, allowed: tuple[str, ...]) -> AccountMappingOut:
-    return AccountMappingOut.model_validate(
-        _common(row)
-        | {
-            "role": row.key,
-            "allowed_types": list(allowed),
-            "account_id": row.target.external_id if row.target else None,
-            "account_name": row.target.name if row.target else None,
-        }
-    )

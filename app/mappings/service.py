@@ -14,8 +14,10 @@ from app.books.kinds import BookKind, R
 from app.books.models import BookEntry
 from app.mappings import models
 from app.mappings.repository import MappingKind, mappings_of, price_codes_of
+from app.mappings.roles import Chosen, Place, why_broken
 from app.mappings.suggest import PriceCodes, said
 from app.mappings.targets import (
+    ROLES,
     TaxBooks,
     why_no_account,
     why_no_code,
@@ -184,10 +186,16 @@ async def item_map(session: AsyncSession, company_id: UUID) -> Mapping[str, Item
 
 
 async def account_roles(session: AsyncSession, company_id: UUID) -> Mapping[str, str]:
-    """Return the accounts' ids by role, of mappings that hold."""
+    """Return the accounts' ids by role, of those mappings that hold for single documents."""
     rows = await mappings_of(session, company_id, MappingKind.ACCOUNT)
     chart = await accounts_mapped(session, company_id, rows)
-    return {row.key: row.target_id for row in rows if why_account_broken(row, chart) is None}
+    return {
+        row.key: row.target_id
+        for row in rows
+        if row.key in ROLES
+        and why_account_broken(row, chart) is None
+        and why_no_account(chart[row.target_id], row.key) is None
+    }
 
 
 async def payment_methods(
@@ -245,7 +253,11 @@ async def _judge(
 
 
 def _described(kind: MappingKind, row: models.Mapping, reason: str) -> BrokenMapping:
-    words = said(price_codes_of(row.key)) if kind is MappingKind.TAX else repr(row.key)
+    words = repr(row.key)
+    if kind is MappingKind.TAX:
+        words = said(price_codes_of(row.key))
+    elif kind is MappingKind.ACCOUNT:
+        words = Place.parse(row.key).said
     return BrokenMapping(
         kind=kind,
         key=row.key,
@@ -262,10 +274,13 @@ def why_item_broken(row: models.Mapping, items: Mapping[str, Item]) -> str | Non
 
 
 def why_account_broken(row: models.Mapping, chart: Mapping[str, Account]) -> str | None:
-    account = chart.get(row.target_id)
-    if account is None:
-        return "The account is no longer among the imported ones."
-    return why_no_account(account, row.key)
+    """Return what became of the account, in whichever mode it may be used."""
+    return why_broken(Place.parse(row.key), chosen_of(row), chart.get(row.target_id))
+
+
+def chosen_of(row: models.Mapping) -> Chosen:
+    """Return the account as it was when it was chosen."""
+    return Chosen(account_id=row.target_id, name=row.target_name, type=row.seen.get("type"))
 
 
 def why_method_broken(

@@ -1,4 +1,4 @@
-"""Item, account and payment method mappings."""
+"""Item and payment method mappings."""
 
 from uuid import UUID
 
@@ -11,11 +11,8 @@ from app.kit.web import Cursor, Limit, Page, Route, refusals
 from app.mappings import examples, words
 from app.mappings.endpoints import Read, StatusFilter, Write, Writing, cut, delete_mapping
 from app.mappings.proposals import Choice
-from app.mappings.repository import MappingKind, get_mapping
+from app.mappings.repository import MappingKind
 from app.mappings.schemas import (
-    AccountMappingIn,
-    AccountMappingOut,
-    AccountMappingPatch,
     ItemMappingIn,
     ItemMappingOut,
     ItemMappingPatch,
@@ -24,9 +21,7 @@ from app.mappings.schemas import (
     MethodTargets,
     Suggested,
     SuggestIn,
-    account_out,
 )
-from app.mappings.targets import ROLES
 from app.mappings.words import WordRow
 
 router = APIRouter(
@@ -122,86 +117,6 @@ async def change_item_mapping(
 @router.delete("/item-mappings/{mapping_id}", status_code=204, summary="Forget an item mapping")
 async def delete_item_mapping(asked: Write, mapping_id: UUID) -> Response:
     return await delete_mapping(asked.tenant, await asked.books(), MappingKind.ITEM, mapping_id)
-
-
-# ---------------------------------------------------------------- accounts
-
-
-@router.get(
-    "/account-mappings",
-    summary="Account mappings: roles and their accounts",
-    responses=example({"data": [examples.ACCOUNT_MAPPING], "next_cursor": None}),
-)
-async def list_account_mappings(
-    asked: Read, status: StatusFilter = None, limit: Limit = 50, cursor: Cursor = None
-) -> Page[AccountMappingOut]:
-    rows = await words.account_rows(asked.tenant.session, await asked.books())
-    page, next_cursor = _page(rows, status, limit, cursor)
-    shown = [account_out(row, ROLES[row.key]) for row in page]
-    return Page[AccountMappingOut](data=shown, next_cursor=next_cursor)
-
-
-@router.post(
-    "/account-mappings",
-    status_code=201,
-    summary="Give a role to an account",
-    responses=example(examples.ACCOUNT_MAPPING, status=201),
-)
-async def add_account_mapping(asked: Write, body: AccountMappingIn) -> AccountMappingOut:
-    session, books = asked.tenant.session, await asked.books()
-    row = await words.save_word(
-        session,
-        books,
-        MappingKind.ACCOUNT,
-        body.role,
-        target=await words.account_target(
-            session, books, body.account_id, role=body.role, pointer="/account_id"
-        ),
-        confirmed_by=asked.tenant.key_name,
-    )
-    return account_out(row, ROLES[row.key])
-
-
-@router.post(
-    "/account-mappings/suggest",
-    summary="Suggest accounts; a person confirms each",
-    responses=example({"confirmed": 0, "data": [examples.ACCOUNT_MAPPING]}),
-)
-async def suggest_account_mappings(asked: Write, body: SuggestIn) -> Suggested[AccountMappingOut]:
-    """An account never matches a role by name, so `exact` saves nothing here."""
-    rows = await words.account_rows(asked.tenant.session, await asked.books())
-    shown = [account_out(row, ROLES[row.key]) for row in rows]
-    return Suggested[AccountMappingOut](confirmed=0, data=shown)
-
-
-@router.patch(
-    "/account-mappings/{mapping_id}",
-    summary="Give a role to another account",
-    responses=example(examples.ACCOUNT_MAPPING),
-)
-async def change_account_mapping(
-    asked: Write, mapping_id: UUID, body: AccountMappingPatch
-) -> AccountMappingOut:
-    session, books = asked.tenant.session, await asked.books()
-    held = await get_mapping(session, books.company.id, MappingKind.ACCOUNT, mapping_id)
-    row = await words.change_word(
-        session,
-        books,
-        MappingKind.ACCOUNT,
-        mapping_id,
-        target=await words.account_target(
-            session, books, body.account_id, role=held.key, pointer="/account_id"
-        ),
-        confirmed_by=asked.tenant.key_name,
-    )
-    return account_out(row, ROLES[row.key])
-
-
-@router.delete(
-    "/account-mappings/{mapping_id}", status_code=204, summary="Take a role from its account"
-)
-async def delete_account_mapping(asked: Write, mapping_id: UUID) -> Response:
-    return await delete_mapping(asked.tenant, await asked.books(), MappingKind.ACCOUNT, mapping_id)
 
 
 # ---------------------------------------------------------------- payment methods

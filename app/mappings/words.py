@@ -16,14 +16,12 @@ from app.books.names import fold_name
 from app.books.service import Books
 from app.kit.errors import Conflict, FieldProblem, Invalid
 from app.mappings import billing_side, models
-from app.mappings.proposals import Choice, Proposal, propose_account, propose_item, propose_method
+from app.mappings.proposals import Choice, Proposal, propose_item, propose_method
 from app.mappings.repository import MappingKind, add_mapping, get_mapping, mappings_of
 from app.mappings.service import (
-    accounts_mapped,
     items_mapped,
     method_target,
     methods_mapped,
-    why_account_broken,
     why_item_broken,
     why_method_broken,
 )
@@ -164,33 +162,12 @@ async def item_target(session: AsyncSession, books: Books, item_id: str) -> Choi
     """
     item = await repository.item(session, books.company.id, item_id)
     if item is None:
-        raise _unknown("/item_id", f"No item with the id {item_id!r} was imported.", "items")
+        raise unknown("/item_id", f"No item with the id {item_id!r} was imported.", "items")
     _refuse(why_no_item(item), "Choose another item.")
     return Choice(item.external_id, item.name)
 
 
 # ---------------------------------------------------------------- accounts
-
-
-async def account_rows(session: AsyncSession, books: Books) -> list[WordRow]:
-    """Return every role with its account or a suggestion."""
-    chart = await repository.accounts(session, books.company.id)
-    mapped = await _by_key(session, books, MappingKind.ACCOUNT)
-    targets = await accounts_mapped(session, books.company.id, mapped.values())
-    return [_account_row(role, mapped.get(role), chart, targets) for role in sorted(ROLES)]
-
-
-def _account_row(
-    role: str,
-    row: models.Mapping | None,
-    chart: Sequence[Account],
-    targets: Mapping[str, Account],
-) -> WordRow:
-    if row is None:
-        return _proposed(role, propose_account(role, chart))
-    account = targets.get(row.target_id)
-    name = account.full_name if account else None
-    return _mapped(row, why_account_broken(row, targets), name)
 
 
 async def account_target(
@@ -206,7 +183,7 @@ async def account_target(
     account = await repository.account(session, books.company.id, account_id)
     if account is None:
         detail = f"No account with the id {account_id!r} was imported."
-        raise _unknown(pointer, detail, "accounts")
+        raise unknown(pointer, detail, "accounts")
     allowed = list(ROLES[role])
     _refuse(
         why_no_account(account, role),
@@ -261,7 +238,7 @@ async def payment_method_target(
     )
     if method is None:
         detail = f"No payment method with the id {payment_method_id!r} was imported."
-        raise _unknown("/payment_method_id", detail, "accounts")
+        raise unknown("/payment_method_id", detail, "accounts")
     _refuse(why_no_method(method), "Choose another payment method.")
     return Choice(method.external_id, method.name)
 
@@ -345,7 +322,8 @@ async def _by_key(
     return {row.key: row for row in await mappings_of(session, books.company.id, kind)}
 
 
-def _unknown(pointer: str, detail: str, resource: str) -> Invalid:
+def unknown(pointer: str, detail: str, resource: str) -> Invalid:
+    """Return the refusal of an id that is not among the imported ones."""
     return Invalid(
         detail,
         code="unknown_target",

@@ -8,6 +8,7 @@ the error catalogue and `docs/errors.md` show it. A test holds this table agains
 from collections.abc import Mapping
 
 from app.ledger.faultwords import Words
+from app.reconciliation.account_words import ACCOUNT_REQUESTS, ACCOUNTS
 from app.reconciliation.journal_refusals import JOURNAL
 
 AGAIN = "Ask again in a moment."
@@ -781,9 +782,9 @@ PREFLIGHT = (
 )
 
 PLACES: Mapping[str, tuple[Words, ...]] = {
-    "record": (*RECORDS, *JOURNAL),
+    "record": (*RECORDS, *JOURNAL, *ACCOUNTS),
     "document": DOCUMENTS,
-    "request": REQUESTS,
+    "request": (*REQUESTS, *ACCOUNTS, *ACCOUNT_REQUESTS),
     "connect": CONNECTING,
     "import": IMPORTS,
     "preflight": PREFLIGHT,
