@@ -13,6 +13,7 @@ from app.accounting.errors import NotSent, ProviderError
 from app.bootstrap import Collaborators, NothingToProbe
 from app.commands.tenants import MOST, on_the_database
 from app.commands.terminal import Stop, console, sentences, settings_of_environment, stoppable
+from app.connections.findings import answers_of, save_findings
 from app.connections.rotation import organization_of, try_former_refresh_token
 from app.connections.tokens import OpenConnection, tokens_for
 from app.organizations import service
@@ -34,8 +35,9 @@ def probe(
     """
     Ask a company what the documentation leaves open, and take back what was written for it.
 
-    Writes one customer and about ten invoices of 1.00; they are deleted again, the customer is made
-    inactive. The answers are printed and kept under DATA_DIR.
+    Writes one customer, about ten invoices of 1.00 and two journal entries; they are deleted again,
+    the customer is made inactive. The answers are printed and kept under DATA_DIR; what they say
+    of journal entries is kept with the company too.
     """
     with sentences(), stoppable():
         settings = settings_of_environment()
@@ -62,6 +64,8 @@ async def _ask(made: Collaborators, integration_id: UUID, *, burst: bool, old: b
             gate=made.gates(connection.company_id),
         )
         answers = [asdict(finding) for finding in await prober.run(burst=burst)]
+        async with made.db.transaction(connection.organization_id) as session:
+            await save_findings(session, connection.company_id, answers_of(answers))
         if old:
             answers.append(await _former_token(made, connection))
     except NothingToProbe as lacking:

@@ -9,10 +9,14 @@ from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from app.bootstrap import Collaborators
 from app.cli import build_cli
+from app.connections.findings import JournalFindings, journal_findings
+from app.connections.models import Company
+from app.kit.db import Database
 from app.settings import Settings
 from tests.connections.conftest import Merchant, app_over, news
 from tests.connections.test_against_simulator import consent
@@ -57,7 +61,7 @@ def kept(settings: Settings) -> Any:
 
 
 async def test_answers_are_printed_and_kept(
-    merchant: Merchant, simulator: SimulatorServer, settings: Settings
+    merchant: Merchant, simulator: SimulatorServer, settings: Settings, db: Database
 ) -> None:
     assert news(await consent(merchant, simulator))["status"] == "connected"
 
@@ -73,6 +77,11 @@ async def test_answers_are_printed_and_kept(
     assert answers["old_refresh_token"] == "honoured"
     assert "requestid_same_body" in done.output
     assert (await merchant.connection())["status"] == "connected"
+    async with db.transaction(merchant.organization_id) as session:
+        company = (await session.scalars(select(Company))).one()
+        assert journal_findings(company) == JournalFindings(
+            plain_tax_lines=True, system_tax_account=False
+        )
 
 
 async def test_former_token_that_is_refused(

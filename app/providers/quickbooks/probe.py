@@ -1,16 +1,16 @@
 """
 Asks a real company what the documentation leaves open and the engine leans on.
 
-Everything it writes is a customer of its own and invoices of one unit of money, taken back at the
-end. Their marker looks like ours without being one, so that no catch-up read takes them for ours.
+Everything it writes is a customer of its own, invoices and journal entries of one unit of money,
+taken back at the end. Their marker looks like ours without being one, so that no catch-up read
+takes them for ours.
 """
 
 import asyncio
-import base64
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Protocol
@@ -23,6 +23,12 @@ from app.providers.quickbooks import batch as batches
 from app.providers.quickbooks.client import Payload, QuickBooksClient
 from app.providers.quickbooks.compose import encode
 from app.providers.quickbooks.faults import judge_item
+from app.providers.quickbooks.probe_journal import (
+    PLAIN_TAX_LINES,
+    SYSTEM_TAX_ACCOUNT,
+    JournalProbe,
+)
+from app.providers.quickbooks.probe_words import Finding, new_marker, new_request_id
 from app.providers.quickbooks.provider import quickbooks_factory
 from app.providers.quickbooks.query import Select
 from app.providers.quickbooks.wire import entity_of, rows_of
@@ -36,15 +42,6 @@ SELLABLE = ("Service", "NonInventory")
 
 class NothingToProbe(Exception):
     """The company lacks what the questions need; the message says what."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One question and what the company answered; *details* are plain words and figures."""
-
-    question: str
-    answer: str
-    details: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +86,7 @@ class Prober:
             ProviderError: The books cannot be read at all.
         """
         profile = await self._provider.company()
+        journal = JournalProbe(self._provider, profile, self._send)
         await self._set_up(profile)
         questions: list[tuple[str, Callable[[], Awaitable[Finding]]]] = [
             ("requestid_same_body", self._same_body),
@@ -99,6 +97,8 @@ class Prober:
             ("number_without_custom_numbers", lambda: self._number(profile)),
             ("marker_length", self._marker_length),
             ("marker_after_edit_and_void", self._marker_fate),
+            (PLAIN_TAX_LINES, journal.plain_tax_lines),
+            (SYSTEM_TAX_ACCOUNT, journal.system_tax_account),
         ]
         if burst:
             questions.append(("retry_after", self._retry_after))
@@ -108,7 +108,7 @@ class Prober:
                 findings.append(await _asked(name, question))
         finally:
             left = await self._take_back()
-        findings.append(_cleaned(left))
+        findings.append(_cleaned([*left, *journal.left]))
         return findings
 
     # -- what the questions need
@@ -120,7 +120,7 @@ class Prober:
         self._item = str(item["Id"])
         self._tax_code = await self._a_tax_code(profile)
         body = {"DisplayName": f"Ledgerwire probe {secrets.token_hex(4)}"}
-        reply = await self._send("customer", encode(body), _request_id())
+        reply = await self._send("customer", encode(body), new_request_id())
         customer = entity_of(reply, "Customer")
         if customer is None:
             raise NothingToProbe("A customer was created, but the answer does not show it.")
@@ -154,7 +154,7 @@ class Prober:
         return {
             "CustomerRef": {"value": self._customer},
             "TxnDate": date.today(),  # noqa: DTZ011 - any day of the company's will do
-            "PrivateNote": note or f"Ledgerwire probe {marker or _marker()}",
+            "PrivateNote": note or f"Ledgerwire probe {marker or new_marker()}",
             "Line": [line],
             **members,
         }
@@ -194,19 +194,19 @@ class Prober:
     # -- the questions
 
     async def _same_body(self) -> Finding:
-        body, request_id = self._invoice(), _request_id()
+        body, request_id = self._invoice(), new_request_id()
         first = await self._write(body, request_id)
         second = await self._write(body, request_id)
         return _repeated("requestid_same_body", first, second)
 
     async def _other_body(self) -> Finding:
-        request_id = _request_id()
+        request_id = new_request_id()
         first = await self._write(self._invoice(), request_id)
         second = await self._write(self._invoice(), request_id)
         return _repeated("requestid_other_body", first, second)
 
     async def _after_rejection(self) -> Finding:
-        request_id = _request_id()
+        request_id = new_request_id()
         wrong = self._invoice() | {"Line": []}
         first = await self._write(wrong, request_id)
         second = await self._write(self._invoice(), request_id)
@@ -237,7 +237,7 @@ class Prober:
         return _fault(refusal) if refusal is not None else self._noted(answer)
 
     async def _query_lag(self) -> Finding:
-        written = await self._write(self._invoice(), _request_id())
+        written = await self._write(self._invoice(), new_request_id())
         started = time.monotonic()
         while (waited := time.monotonic() - started) < LAG_SECONDS:
             select = Select("Invoice").where("Id", "=", written.external_id or "")
@@ -251,31 +251,31 @@ class Prober:
         if profile.custom_numbers:
             return Finding(question=name, answer="not_asked: custom numbers are on")
         wanted = f"LP{secrets.token_hex(4).upper()}"
-        written = await self._write(self._invoice(DocNumber=wanted), _request_id())
+        written = await self._write(self._invoice(DocNumber=wanted), new_request_id())
         answer = "kept" if written.number == wanted else "replaced"
         return _finding(name, answer, sent=wanted, shown=written.number or "none")
 
     async def _marker_length(self) -> Finding:
-        marker = _marker()
+        marker = new_marker()
         note = "x" * (NOTE - len(marker) - 1) + f" {marker}"
-        written = await self._write(self._invoice(note=note), _request_id())
+        written = await self._write(self._invoice(note=note), new_request_id())
         if written.external_id is None:
             return _finding("marker_length", "refused", written=written)
         answer = "kept" if written.note == note else "cut"
         return _finding("marker_length", answer, sent=str(len(note)), shown=str(len(written.note)))
 
     async def _marker_fate(self) -> Finding:
-        marker = _marker()
-        made = await self._write(self._invoice(marker=marker), _request_id())
+        marker = new_marker()
+        made = await self._write(self._invoice(marker=marker), new_request_id())
         edit = {
             "Id": made.external_id,
             "SyncToken": made.version,
             "sparse": True,
             "DueDate": date.today(),  # noqa: DTZ011 - as above
         }
-        edited = await self._write(edit, _request_id())
+        edited = await self._write(edit, new_request_id())
         void = {"Id": made.external_id, "SyncToken": edited.version}
-        voided = await self._write(void, _request_id(), {"operation": "void"})
+        voided = await self._write(void, new_request_id(), {"operation": "void"})
         kept = [name for name, each in (("edit", edited), ("void", voided)) if marker in each.note]
         answer = f"kept after {' and '.join(kept)}" if kept else "lost"
         return _finding(
@@ -311,7 +311,7 @@ class Prober:
                     "sparse": True,
                     "Active": False,
                 }
-                await self._send("customer", encode(body), _request_id())
+                await self._send("customer", encode(body), new_request_id())
             except ProviderError:
                 left.append(f"customer {self._customer}")
         return left
@@ -321,7 +321,7 @@ class Prober:
             reply = await self._client.get(f"invoice/{external_id}")
             document = entity_of(reply.payload, "Invoice") or {}
             body = {"Id": external_id, "SyncToken": str(document.get("SyncToken", "0"))}
-            await self._send("invoice", encode(body), _request_id(), {"operation": "delete"})
+            await self._send("invoice", encode(body), new_request_id(), {"operation": "delete"})
         except ProviderError:
             return False
         return True
@@ -363,16 +363,6 @@ def _cleaned(left: list[str]) -> Finding:
     if not left:
         return Finding(question="cleaned_up", answer="yes")
     return Finding(question="cleaned_up", answer="no", details={"left": ", ".join(left)})
-
-
-def _request_id() -> str:
-    return f"p{secrets.token_hex(16)}"
-
-
-def _marker() -> str:
-    """Return something as long and as odd as our marker, which it is not."""
-    letters = base64.b32encode(secrets.token_bytes(17)).decode().lower()
-    return f"[lp:{letters[:26]}]"
 
 
 # --------------------------------------------------------------------------------- putting together

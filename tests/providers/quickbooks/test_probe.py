@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.accounting.ports import CompanyRef
+from app.connections import findings
 from app.kit.http import build_client
 from app.providers.quickbooks.probe import NothingToProbe, quickbooks_prober
 from tests.providers.quickbooks.doubles import StubGate
@@ -122,6 +123,37 @@ async def test_nothing_is_left_behind(simulator: SimulatorServer) -> None:
     ]
     assert [row["Active"] for row in probes] == [False]
     assert simulator.marked() == {}
+
+
+@pytest.mark.parametrize(
+    ("rules", "plain", "system"),
+    [
+        ({}, "accepted", "refused_with_6470"),
+        ({"journal_needs_tax_code": True}, "refused_with_6000", "refused_with_6470"),
+        ({"journal_tax_accounts": True}, "accepted", "accepted"),
+    ],
+)
+async def test_what_journal_entries_may_hold(
+    simulator: SimulatorServer, rules: dict[str, bool], plain: str, system: str
+) -> None:
+    simulator.rules(**rules)
+
+    answers = await asked(simulator)
+
+    assert answers[findings.PLAIN_TAX_LINES] == plain
+    assert answers[findings.SYSTEM_TAX_ACCOUNT] == system
+    assert answers["cleaned_up"] == "yes"
+    assert simulator.counts().get("JournalEntry", 0) == 0
+
+
+async def test_trouble_is_no_answer(simulator: SimulatorServer) -> None:
+    simulator.add_faults(
+        {"match": {"path": "/journalentry"}, "action": {"fault": {"code": "10000", "status": 500}}}
+    )
+
+    answers = await asked(simulator)
+
+    assert answers[findings.PLAIN_TAX_LINES].startswith("could_not_be_asked")
 
 
 async def test_a_company_with_nothing_to_sell(simulator: SimulatorServer) -> None:
