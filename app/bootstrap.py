@@ -33,6 +33,7 @@ from app.providers.quickbooks.links import document_url
 from app.providers.quickbooks.oauth import QuickBooksAuthorization
 from app.providers.quickbooks.probe import NothingToProbe, ProberFactory, quickbooks_prober
 from app.providers.quickbooks.provider import quickbooks_factory
+from app.reconciliation.masters import check_masters
 from app.reconciliation.opening import BooksOpener
 from app.settings import Settings
 
@@ -81,6 +82,7 @@ class Collaborators:
             gates=self.gates,
             waits=self.waits,
         )
+        state.check_master_customers = partial(check_masters, state.books_opener)
 
     async def integration_removed(self, session: AsyncSession, integration: Integration) -> None:
         """End what hangs on an integration, in the transaction that removes it."""

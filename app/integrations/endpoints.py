@@ -48,6 +48,12 @@ EXAMPLE_OUT: dict[str, Any] = {
         "tax": {"variance": "billed"},
         "closed_books": "refuse",
         "documents": {"send_number": True, "memo_prefix": None},
+        "journal": {
+            "period": "day",
+            "split_by_currency": True,
+            "rounding": "account",
+            "number_prefix": "S",
+        },
     },
     "connection": {
         "status": "connected",
@@ -201,6 +207,7 @@ def hooks_of(request: Request) -> Hooks:
         summaries=getattr(state, "connection_summaries", None),
         removed=getattr(state, "on_integration_removed", None),
         has_postings=getattr(state, "integration_has_postings", None),
+        check_masters=getattr(state, "check_master_customers", None),
     )
 
 

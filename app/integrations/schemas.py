@@ -79,6 +79,26 @@ class DocumentSettings(Strict):
     )
 
 
+class JournalSettings(Strict):
+    """How summarized journal entries are made."""
+
+    period: Literal["day", "month"] = Field(
+        default="day", description="How much of billing one entry sums up"
+    )
+    split_by_currency: Literal[True] = Field(
+        default=True, description="Always true: an entry in QuickBooks has one currency"
+    )
+    rounding: Literal["account", "refuse"] = Field(
+        default="account",
+        description="What rounding leaves over: on the account of the role rounding, or the entry"
+        " is refused",
+    )
+    number_prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,4}$")] = Field(
+        default="S",
+        description="Stands before the numbers of entries, such as `S260301-INV-EUR-02`",
+    )
+
+
 class IntegrationSettings(Strict):
     """Everything that can be set for one integration; each field has a default."""
 
@@ -91,6 +111,7 @@ class IntegrationSettings(Strict):
         " first open day with their own date in the memo",
     )
     documents: DocumentSettings = DocumentSettings()
+    journal: JournalSettings = JournalSettings()
 
 
 # ------------------------------------------------------------------------------- integrations

@@ -25,6 +25,7 @@ from app.kit.errors import Conflict, FieldProblem
 Summaries = Callable[[AsyncSession, list[UUID]], Awaitable[dict[UUID, dict[str, Any]]]]
 Removed = Callable[[AsyncSession, Integration], Awaitable[None]]
 HasPostings = Callable[[AsyncSession, Integration], Awaitable[bool]]
+CheckMasters = Callable[[AsyncSession, Integration, list[Json]], Awaitable[None]]
 
 __all__ = ["Hooks", "get_integration", "settings_of"]
 
@@ -35,12 +36,14 @@ class Hooks:
     What higher rooms contribute; each may be absent.
 
     *summaries* tells about connections, *removed* cancels what runs when an integration goes,
-    *has_postings* tells whether anything was ever posted for it.
+    *has_postings* tells whether anything was ever posted for it, *check_masters* refuses master
+    customers that are not in its books.
     """
 
     summaries: Summaries | None = None
     removed: Removed | None = None
     has_postings: HasPostings | None = None
+    check_masters: CheckMasters | None = None
 
 
 def settings_of(integration: Integration) -> IntegrationSettings:
@@ -75,16 +78,16 @@ async def change_integration(
 
     Raises:
         NotFound: There is no such integration.
-        Conflict: The source system is part of documents' identities already.
+        Conflict: The source system is part of documents' identities already, or a master customer
+            is not in the books as it was named.
     """
+    await _check_masters(session, integration_id, patch, hooks)
     integration = await get_integration(session, integration_id, for_update=True)
     changes = patch.model_dump(mode="json", exclude_unset=True)
     settings = changes.pop("settings", {})
-    if changes.pop("master_customer", "") != "":
-        others = [c for c in integration.master_customers if c["currency"] is not None]
-        changes["master_customers"] = [*_customers([], patch.master_customer), *others]
-    elif "master_customers" in changes:
-        changes["master_customers"] = _customers(patch.master_customers, None)
+    changes.pop("master_customer", None)
+    if (masters := _patched(integration, patch)) is not None:
+        changes["master_customers"] = masters
     if changes.get("source_system", integration.source_system) != integration.source_system:
         await _refuse_if_posted(session, integration, hooks)
     for field, value in changes.items():
@@ -93,6 +96,28 @@ async def change_integration(
     await session.flush()
     await session.refresh(integration)
     return integration
+
+
+async def _check_masters(
+    session: AsyncSession, integration_id: UUID, patch: IntegrationPatch, hooks: Hooks
+) -> None:
+    """Have new master customers looked up in the books, before any row is locked."""
+    integration = await get_integration(session, integration_id)
+    masters = _patched(integration, patch)
+    if masters and hooks.check_masters is not None and integration.company_id is not None:
+        await hooks.check_masters(session, integration, masters)
+    # Read again under its lock: looking up took its time.
+    session.expire(integration)
+
+
+def _patched(integration: Integration, patch: IntegrationPatch) -> list[Json] | None:
+    """Return the master customers that the patch leaves, or None when it says nothing of them."""
+    if "master_customer" in patch.model_fields_set:
+        others = [c for c in integration.master_customers if c["currency"] is not None]
+        return [*_customers([], patch.master_customer), *others]
+    if "master_customers" in patch.model_fields_set:
+        return _customers(patch.master_customers, None)
+    return None
 
 
 async def remove_integration(session: AsyncSession, integration_id: UUID, hooks: Hooks) -> None:
