@@ -250,6 +250,13 @@ def _within(parts: Sequence[Allocation], name: str, whole: Decimal) -> None:
             )
         seen.add(part.invoice)
     applied = sum((part.amount for part in parts), ZERO)
+    if whole < 0:
+        raise _invalid(
+            "negative_document",
+            "/total",
+            f"The total is {plain(whole)}; a credit is not negative. Bill what the customer owes as"
+            " an invoice.",
+        )
     if applied > whole:
         raise _invalid(
             "over_allocated",

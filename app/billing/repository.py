@@ -81,12 +81,13 @@ async def page_in_range(
     *,
     after: tuple[date, UUID] | None = None,
     limit: int = CHUNK,
+    negative: bool = False,
 ) -> list[BillingRecord]:
     """
     Return one page of the records dated in the range, both days included, oldest first.
 
-    *after* is (record_date, id) of the last row of the page before. Undated records are not in
-    any range.
+    With *negative* only those whose amount is below zero. *after* is (record_date, id) of the last
+    row of the page before. Undated records are not in any range.
     """
     query = (
         select(BillingRecord)
@@ -98,6 +99,8 @@ async def page_in_range(
         .order_by(BillingRecord.record_date, BillingRecord.id)
         .limit(limit)
     )
+    if negative:
+        query = query.where(BillingRecord.amount < 0)
     if date_from is not None:
         query = query.where(BillingRecord.record_date >= date_from)
     if date_to is not None:

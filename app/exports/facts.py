@@ -21,14 +21,13 @@ from app.integrations.models import Integration
 from app.integrations.schemas import IntegrationSettings
 from app.integrations.service import settings_of
 from app.jobs.models import Record
-from app.ledger.links import BookKeeper, find_link, links_of
+from app.ledger.identity import stored_as
+from app.ledger.links import BookKeeper, credited_invoices, find_link, links_of
 from app.ledger.models import Link
 from app.ledger.states import LinkState
 from app.mappings import service as mappings
 from app.mappings.repository import MappingKind
 
-# Billing keeps credit memos under its own word.
-STORED = {Kind.CREDIT_MEMO.value: "credit_note"}
 SELLABLE = {"Service", "NonInventory", "Inventory"}
 
 
@@ -77,6 +76,8 @@ class ExportFacts:
     any_tax_code: str | None = None
     # Whether billing knows any refund, so that payments are asked what went back of them.
     any_refunds: bool = True
+    # Whether an invoice stands in the books as a credit memo, so that others are asked for theirs.
+    any_credited_invoices: bool = True
     # How many documents of the job need each set of taxes; counted when the job was planned.
     affected: Mapping[PriceCodes, int] = field(default_factory=dict)
     places: dict[str, ItemPlace] = field(default_factory=dict)
@@ -186,6 +187,7 @@ async def load_facts(
         if profile.tax_model is TaxModel.US_AST
         else None,
         any_refunds=await _any_refunds(session, integration_id),
+        any_credited_invoices=bool(await credited_invoices(session, company_id, limit=1)),
         affected=affected or {},
     )
 
@@ -208,9 +210,7 @@ async def _any_refunds(session: AsyncSession, integration_id: UUID) -> bool:
 async def look_ahead(session: AsyncSession, facts: ExportFacts, records: Sequence[Record]) -> None:
     """Read what records of one kind will ask for: their rows, customers, and settled invoices."""
     kind = records[0].kind
-    rows = await billing_rows.load(
-        session, facts.integration.id, STORED.get(kind, kind), [each.billing_id for each in records]
-    )
+    rows = await load_stored(session, facts, kind, [each.billing_id for each in records])
     facts.ahead.rows = {(kind, billing_id): row for billing_id, row in rows.items()}
     wanted = {Kind.CUSTOMER.value: {row.customer_billing_id or "" for row in rows.values()}}
     if kind == Kind.PAYMENT.value:
@@ -227,9 +227,23 @@ async def find_billing_row(
     """Return the billing record behind a job's record, if it was ever pushed."""
     if (row := facts.ahead.rows.get((record.kind, record.billing_id))) is not None:
         return row
-    kind = STORED.get(record.kind, record.kind)
-    rows = await billing_rows.load(session, facts.integration.id, kind, [record.billing_id])
+    rows = await load_stored(session, facts, record.kind, [record.billing_id])
     return rows.get(record.billing_id)
+
+
+async def load_stored(
+    session: AsyncSession, facts: ExportFacts, kind: str, billing_ids: Sequence[str]
+) -> dict[str, BillingRecord]:
+    """Return the billing records behind links of one kind, by the links' billing ids."""
+    by_kind: dict[str, dict[str, str]] = {}
+    for billing_id in billing_ids:
+        stored, own_id = stored_as(kind, billing_id)
+        by_kind.setdefault(stored, {})[own_id] = billing_id
+    found: dict[str, BillingRecord] = {}
+    for stored, names in by_kind.items():
+        rows = await billing_rows.load(session, facts.integration.id, stored, names)
+        found |= {names[own_id]: row for own_id, row in rows.items()}
+    return found
 
 
 async def billing_row(session: AsyncSession, facts: ExportFacts, record: Record) -> BillingRecord:

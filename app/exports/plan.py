@@ -3,7 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -24,10 +24,17 @@ from app.kit.ids import new_id
 from app.ledger.identity import (
     SEPARATOR,
     application_id,
+    invoice_credit_id,
     refund_and_credit,
     refund_application_id,
+    stored_as,
 )
-from app.ledger.links import KnownApplication, applications_known, links_of
+from app.ledger.links import (
+    KnownApplication,
+    applications_known,
+    credited_invoices,
+    links_of,
+)
 
 PLAN = "plan"
 # The ledger's order: a step never starts while one that it needs has not ended.
@@ -48,7 +55,15 @@ ORDER = (
 RESOURCE_STEPS: Mapping[str, tuple[str, ...]] = {
     "customers": ("customers",),
     "items": ("items",),
-    "invoices": ("customers", "items", "invoice_voids", "invoices"),
+    # A negative invoice is a credit memo in the books.
+    "invoices": (
+        "customers",
+        "items",
+        "invoice_voids",
+        "credit_voids",
+        "invoices",
+        "credit_memos",
+    ),
     "payments": ("customers", "payment_voids", "payments"),
     "credits": (
         "customers",
@@ -94,6 +109,8 @@ class Plan:
     """
 
     home_currency: str | None = None
+    # Invoices that stand, or stood, in the books as credit memos.
+    credited_invoices: set[str] = field(default_factory=set)
     billed_in: set[tuple[str, str]] = field(default_factory=set)
     records: dict[tuple[str, str, str], Planned] = field(default_factory=dict)
     customers: set[str] = field(default_factory=set)
@@ -120,7 +137,8 @@ async def make_plan(
     home_currency: str | None = None,
 ) -> Plan:
     """Select the records in range (or those of a retry), and what they need."""
-    plan = Plan(home_currency=home_currency)
+    credited = await credited_invoices(session, job.company_id)
+    plan = Plan(home_currency=home_currency, credited_invoices=credited)
     if job.selection is not None:
         await _add_selected(session, job, plan, tax_codes)
     else:
@@ -168,15 +186,36 @@ def add_row(plan: Plan, row: BillingRecord, tax_codes: frozenset[str]) -> None:
         if not cancelled:
             plan.needs_customer(record.customer, record.currency)
     elif isinstance(record, billing.Invoice):
-        void = record.status == "void"
-        step = "invoice_voids" if void else "invoices"
-        plan.add(_planned(row, step, Kind.INVOICE, "void" if void else "post"))
-        if not void:
-            _note_needs(plan, record, tax_codes)
+        _add_invoice(plan, row, record, tax_codes)
     elif isinstance(record, billing.CreditNote):
         _add_credit(plan, row, record, tax_codes)
     elif isinstance(record, billing.Refund):
         _add_refund(plan, row, record, tax_codes)
+
+
+def _add_invoice(
+    plan: Plan, row: BillingRecord, invoice: billing.Invoice, tax_codes: frozenset[str]
+) -> None:
+    """Add an invoice; a negative one is a credit memo, and a void takes back what was posted."""
+    void = invoice.status == "void"
+    operation = "void" if void else "post"
+    credited = invoice.billing_id in plan.credited_invoices if void else invoice.total < 0
+    if credited:
+        step = "credit_voids" if void else "credit_memos"
+        planned = _planned(row, step, Kind.CREDIT_MEMO, operation)
+        plan.add(
+            replace(
+                planned,
+                billing_id=invoice_credit_id(row.billing_id),
+                amount=None if planned.amount is None else -planned.amount,
+                tax=None if planned.tax is None else -planned.tax,
+            )
+        )
+    else:
+        step = "invoice_voids" if void else "invoices"
+        plan.add(_planned(row, step, Kind.INVOICE, operation))
+    if not void:
+        _note_needs(plan, invoice, tax_codes)
 
 
 def _add_credit(
@@ -377,7 +416,8 @@ async def _add_selected(
                 Planned(step="refund_links", kind=kind, billing_id=billing_id, operation="post")
             )
         else:
-            wanted.setdefault(_billing_kind(kind), set()).add(billing_id)
+            stored, own_id = stored_as(kind, billing_id)
+            wanted.setdefault(stored, set()).add(own_id)
     for kind, ids in wanted.items():
         rows = await billing_rows.load(session, job.integration_id, kind, ids)
         for billing_id in sorted(rows):
@@ -396,10 +436,6 @@ async def _add_applications(
     rows = await billing_rows.load(session, job.integration_id, "credit_note", credit_ids)
     for credit_id in sorted(rows):
         add_row(plan, rows[credit_id], tax_codes)
-
-
-def _billing_kind(kind: str) -> str:
-    return "credit_note" if kind == Kind.CREDIT_MEMO.value else kind
 
 
 async def save_plan(

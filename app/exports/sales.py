@@ -28,6 +28,7 @@ from app.exports.decisions import (
 )
 from app.exports.drafts import MAX_NUMBER, SalesHeader, postal_address, sales_draft, too_long
 from app.exports.facts import ExportFacts, billing_row, find_item, links_needed, reason_item
+from app.exports.negative import negated, turned_over
 from app.exports.refunded import standing_refunds
 from app.exports.tax import TaxLayout, UnmappedTaxes, lay_out
 from app.exports.us import us_layout
@@ -72,6 +73,8 @@ class SalesDecider:
         if (settled := _by_state(link, content)) is not None:
             return settled
         try:
+            if turned := await turned_over(session, facts, document, self._kind):
+                return turned
             if self._is_new(link):
                 composed = await self._compose(session, facts, document, row)
                 return self._composer.create(
@@ -82,6 +85,7 @@ class SalesDecider:
                     currency=document.currency,
                 )
             await self._may_edit(session, facts, link, document)
+            _still_bills(document)
             composed = await self._compose(session, facts, document, row)
         except Refusal as refusal:
             return refusal.decision
@@ -126,6 +130,8 @@ class SalesDecider:
         row: BillingRecord,
     ) -> Composed:
         sums = sums_of(facts, document)
+        if self._kind is Kind.CREDIT_MEMO and isinstance(document, billing.Invoice):
+            sums = negated(sums)
         _check_header(facts, document, sums)
         customer_id = await customer_of(session, facts, document.customer, document.currency)
         reason = document.reason if isinstance(document, billing.CreditNote) else "credit_note"
@@ -208,6 +214,18 @@ def sums_of(facts: ExportFacts, document: billing.SalesDocument) -> DocumentSums
         ) from wrong
 
 
+def _still_bills(document: SalesRecord) -> None:
+    if document.total == 0 and not any(line.amount for line in document.lines):
+        raise Refusal(
+            refused(
+                "edited_to_nothing",
+                "The document bills nothing any more, and stands in QuickBooks.",
+                "Its lines and total are zero now; QuickBooks has it with its former amounts.",
+                "Void it in the billing system: the void goes out with the next export.",
+            )
+        )
+
+
 def check_amounts(sums: DocumentSums) -> None:
     """
     Let pass what the books can take.
@@ -221,7 +239,7 @@ def check_amounts(sums: DocumentSums) -> None:
                 "negative_document",
                 "The total is negative.",
                 f"The total is {money(sums.gross)}; QuickBooks takes no negative document.",
-                "Bill it as a credit note.",
+                "Bill what the customer owes as an invoice, and credits with positive amounts.",
             )
         )
     if sums.gross == 0 and not any(line.net for line in sums.lines):
@@ -381,7 +399,8 @@ WORDS = {Kind.INVOICE: "Invoice", Kind.CREDIT_MEMO: "Credit note"}
 def _day_and_note(facts: ExportFacts, document: SalesRecord, kind: Kind) -> tuple[date, str]:
     day = _date_of(document)
     prefix = facts.settings.documents.memo_prefix
-    note = f"{prefix + ' ' if prefix else ''}{WORDS[kind]} {document.number}"
+    word = "Invoice" if isinstance(document, billing.Invoice) else WORDS[kind]
+    note = f"{prefix + ' ' if prefix else ''}{word} {document.number}"
     moved, remark = open_day(facts, day)
     return moved, note + remark
 

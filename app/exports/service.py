@@ -29,7 +29,7 @@ from app.integrations.models import Integration
 from app.jobs.models import Record, Step
 from app.jobs.repository import save_cursor
 from app.jobs.work import GaveWay, JobView, StepView, WorkContext
-from app.ledger.identity import application_id, refund_application_id
+from app.ledger.identity import application_id, invoice_credit_id, refund_application_id
 from app.ledger.links import BookKeeper
 
 PAGE = 300
@@ -238,6 +238,8 @@ class MarkerPlacer:
             Kind.APPLICATION.value: "credit_note",
         }.get(kind, kind)
         ids = await self._ids(session, kind, stored)
+        if kind == Kind.CREDIT_MEMO.value:
+            ids += await self._negative_invoices(session)
         if kind == Kind.APPLICATION.value:
             ids += await self._refund_links(session)
         elif kind == Kind.CUSTOMER.value:
@@ -263,6 +265,16 @@ class MarkerPlacer:
             else:
                 ids.append(billing_id)
         return ids
+
+    async def _negative_invoices(self, session: AsyncSession) -> list[str]:
+        rows = await session.scalars(
+            select(BillingRecord.billing_id).where(
+                BillingRecord.integration_id == self._integration_id,
+                BillingRecord.kind == Kind.INVOICE.value,
+                BillingRecord.amount < 0,
+            )
+        )
+        return [invoice_credit_id(billing_id) for billing_id in rows]
 
     async def _refund_links(self, session: AsyncSession) -> list[str]:
         credit = BillingRecord.body["credit_note"].astext

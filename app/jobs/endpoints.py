@@ -16,7 +16,7 @@ from app.integrations.service import get_integration
 from app.jobs import examples, service
 from app.jobs.models import Job, Record, Step
 from app.jobs.progress import OPEN
-from app.jobs.records import recount
+from app.jobs.records import recount, shown_id
 from app.jobs.schemas import (
     AttemptRow,
     Direction,
@@ -289,7 +289,7 @@ def _record_row(
         job_id=record.job_id,
         kind=record.kind,
         operation=record.operation,
-        billing_id=record.billing_id.strip("\x1f").replace("\x1f", " → "),
+        billing_id=shown_id(record.billing_id),
         billing_number=record.billing_number,
         customer=record.customer,
         date=record.record_date,

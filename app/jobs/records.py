@@ -14,6 +14,15 @@ from app.jobs.models import Job, Record
 from app.kit.db import Json
 
 
+def shown_id(billing_id: str) -> str:
+    """
+    Return a ledger's billing id for people: both ends of an application, a refund's link.
+
+    A negative invoice is a credit memo under its own id, which is what people know it by.
+    """
+    return billing_id.removeprefix("invoice\x1f").strip("\x1f").replace("\x1f", " → ")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a record shows: a posting's state, or the record's own."""

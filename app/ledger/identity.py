@@ -10,11 +10,12 @@ import hashlib
 import unicodedata
 from dataclasses import dataclass
 
-from app.accounting.records import Verb
+from app.accounting.records import Kind, Verb
 
 SEPARATOR = "\x1f"
 HASH_LENGTH = 26
 LAST_GENERATION = 99
+CREDITED = f"invoice{SEPARATOR}"
 
 
 class GenerationsExhausted(ValueError):
@@ -88,6 +89,28 @@ def applied_pair(billing_id: str) -> tuple[str, str]:
     """Return the credit and the invoice of an application's billing id, whatever its turn."""
     credit_id, invoice_id = billing_id.split(SEPARATOR)[:2]
     return credit_id, invoice_id
+
+
+def invoice_credit_id(invoice_id: str) -> str:
+    """
+    Return the billing id of the credit memo that a negative invoice becomes.
+
+    No credit note has it: the ids of billing records hold no separator.
+    """
+    return f"{CREDITED}{invoice_id}"
+
+
+def credited_invoice(billing_id: str) -> str | None:
+    """Return the invoice of such a billing id; None for that of a credit note."""
+    return billing_id.removeprefix(CREDITED) if billing_id.startswith(CREDITED) else None
+
+
+def stored_as(kind: str, billing_id: str) -> tuple[str, str]:
+    """Return under which kind and id billing keeps the record of a link."""
+    if kind != Kind.CREDIT_MEMO.value:
+        return kind, billing_id
+    invoice_id = credited_invoice(billing_id)
+    return ("invoice", invoice_id) if invoice_id is not None else ("credit_note", billing_id)
 
 
 def refund_application_id(refund_id: str, credit_id: str) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.records import BooksDocument, Kind, Verb
 from app.kit.ids import new_id
-from app.ledger.identity import SEPARATOR, Identity, applied_pair
+from app.ledger.identity import CREDITED, SEPARATOR, Identity, applied_pair
 from app.ledger.models import Link, Posting
 from app.ledger.states import STANDING, LinkState, PostingState
 
@@ -119,6 +119,23 @@ def _applied_to_invoice(details: Mapping[str, Any] | None) -> Decimal | None:
     parts = (details or {}).get("applied", ())
     amounts = [Decimal(part["amount"]) for part in parts if part["kind"] == Kind.INVOICE.value]
     return sum(amounts, Decimal(0)) if amounts else None
+
+
+async def credited_invoices(
+    session: AsyncSession, company_id: UUID, *, limit: int | None = None
+) -> set[str]:
+    """Return the billing ids of the invoices that stand, or stood, in the books as credit memos."""
+    rows = await session.scalars(
+        select(Link.billing_id)
+        .where(
+            Link.company_id == company_id,
+            Link.kind == Kind.CREDIT_MEMO.value,
+            Link.billing_id.startswith(CREDITED),
+            Link.state != LinkState.ABSENT.value,
+        )
+        .limit(limit)
+    )
+    return {billing_id.removeprefix(CREDITED) for billing_id in rows}
 
 
 async def link_to_document(

@@ -1,6 +1,6 @@
 """Am I in the books, and if not why: links, postings and attempts as they are shown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,15 +10,17 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.errors import Fault
+from app.accounting.records import Kind
 from app.billing import repository as billing_rows
 from app.integrations.models import Integration
 from app.jobs.models import Job, Record
 from app.jobs.schemas import AttemptRow
 from app.kit.money import as_text
 from app.ledger.explain import explain
+from app.ledger.identity import invoice_credit_id
 from app.ledger.models import Attempt, Link, Posting
 from app.ledger.outcomes import DOCUMENT_TYPES
-from app.ledger.states import OPEN
+from app.ledger.states import OPEN, LinkState
 
 # Billing kinds whose documents go by another name in the ledger.
 KINDS = {"credit_note": "credit_memo", "charge": "item"}
@@ -62,9 +64,38 @@ async def posting_status(
     if company_id is None or not billing_ids:
         return {}
     names = await _ledger_names(session, integration, kind, billing_ids)
-    links = await _links(session, company_id, KINDS.get(kind, kind), list(names.values()))
+    found = await _status(session, company_id, KINDS.get(kind, kind), names)
+    if kind == Kind.INVOICE.value:
+        # Negative ones are credit memos in the books.
+        credited = {billing_id: invoice_credit_id(billing_id) for billing_id in billing_ids}
+        for billing_id, row in (
+            await _status(session, company_id, "credit_memo", credited)
+        ).items():
+            found[billing_id] = _of_both(found.get(billing_id), row)
+    return found
+
+
+def _of_both(as_invoice: dict[str, Any] | None, as_credit: dict[str, Any]) -> dict[str, Any]:
+    """Return what became of an invoice that was tried as a credit memo, too."""
+    if as_invoice is None:
+        return as_credit
+    stands = as_credit["link"]["state"] != LinkState.ABSENT.value
+    tried = [
+        each["link"]["last_job"] for each in (as_invoice, as_credit) if "last_job" in each["link"]
+    ]
+    shown = as_credit if stands else as_invoice
+    # Ids rise with time: the last one has the last word.
+    last = max(tried, key=lambda each: str(each["job_id"]), default=None)
+    return {**shown, "link": {**shown["link"], "last_job": last}}
+
+
+async def _status(
+    session: AsyncSession, company_id: UUID, kind: str, names: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Return what became of records of one kind, whose ids in the ledger are given by their own."""
+    links = await _links(session, company_id, kind, list(names.values()))
     postings = await _postings(session, list(links.values()))
-    records = await _last_records(session, company_id, KINDS.get(kind, kind), names.values())
+    records = await _last_records(session, company_id, kind, names.values())
     calls = await attempts_of(
         session, [posting.id for listed in postings.values() for posting in listed]
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from app.jobs.records import shown_id
 from app.jobs.service import get_job
 from app.kit.answers import example
 from app.kit.money import as_text
@@ -76,7 +77,7 @@ class ExampleRow(BaseModel):
         return cls(
             record_id=found.id,
             kind=found.kind,
-            billing_id=found.billing_id.replace("\x1f", " → "),
+            billing_id=shown_id(found.billing_id),
             number=found.number,
         )
 

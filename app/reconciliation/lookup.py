@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.records import BooksDocument, Kind
-from app.billing import repository as billing_rows
 from app.billing.models import BillingRecord
+from app.exports.facts import load_stored
 from app.ledger.catchup import keep_stray
 from app.reconciliation.compare import Known
-from app.reconciliation.ground import BILLING_KINDS, Ground
+from app.reconciliation.ground import Ground
 from app.reconciliation.repository import (
     links_by_document,
     links_by_marker,
@@ -32,7 +32,8 @@ class Page:
 async def rows_of(
     ground: Ground, session: AsyncSession, kind: Kind, billing_ids: Iterable[str]
 ) -> dict[str, BillingRecord]:
-    return await billing_rows.load(session, ground.integration_id, BILLING_KINDS[kind], billing_ids)
+    """Return the billing records behind links of the kind, by the links' billing ids."""
+    return await load_stored(session, ground.facts, kind.value, list(billing_ids))
 
 
 class Lookup:

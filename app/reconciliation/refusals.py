@@ -158,7 +158,22 @@ RECORDS = (
         "negative_document",
         "The total is negative.",
         "QuickBooks takes no negative document.",
-        ("Bill it as a credit note.",),
+        ("Bill what the customer owes as an invoice, and credits with positive amounts.",),
+    ),
+    Words(
+        "sign_changed",
+        "The total has changed its sign since the invoice was posted.",
+        "A negative invoice is a credit memo in QuickBooks, and neither is made of the other.",
+        (
+            "Void it in the billing system, and bill the present amount under a new record.",
+            "Or leave it as it is posted, and bill the difference as an invoice or a credit note.",
+        ),
+    ),
+    Words(
+        "edited_to_nothing",
+        "The document bills nothing any more, and stands in QuickBooks.",
+        "Its lines and total are zero now; QuickBooks has it with its former amounts.",
+        ("Void it in the billing system: the void goes out with the next export.",),
     ),
     Words(
         "over_allocated",

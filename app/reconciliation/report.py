@@ -32,6 +32,8 @@ class Difference:
     in_books: Decimal = ZERO
     document_id: str | None = None
     document_number: str | None = None
+    # The books' word for the document, where the kind alone does not tell.
+    document_type: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -113,8 +115,8 @@ class Report:
         if key in self.customers or len(self.customers) < MOST_CUSTOMERS:
             sums = self.customers.setdefault(key, CustomerSums())
             sums.documents += 1
-            # A credit or a payment lowers what the customer owes.
-            sign = 1 if difference.kind is Kind.INVOICE else -1
+            # A credit or a payment lowers what the customer owes; money that went back raises it.
+            sign = 1 if difference.kind in {Kind.INVOICE, Kind.REFUND} else -1
             sums.billed += sign * difference.billed
             sums.in_books += sign * difference.in_books
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from app.accounting.records import CompanyProfile
+from app.jobs.records import shown_id
 from app.kit.fields import Day
 from app.kit.money import as_text
 from app.kit.web import Strict
@@ -17,7 +18,7 @@ from app.reconciliation.report import Difference, KindSums, Money, Report
 from app.reconciliation.service import Reconciled
 from app.reconciliation.situation import Check
 
-DocumentKind = Literal["invoice", "credit_memo", "payment"]
+DocumentKind = Literal["invoice", "credit_memo", "payment", "refund"]
 DocumentUrl = Callable[[str, str], str | None]
 TOP_CUSTOMERS = 50
 
@@ -105,7 +106,7 @@ class DocumentRef(BaseModel):
 class DifferenceRow(BaseModel):
     """One document that is not in the books as it was billed."""
 
-    kind: Literal["invoice", "credit_memo", "payment", "application"]
+    kind: Literal["invoice", "credit_memo", "payment", "refund", "application"]
     billing_id: str | None
     number: str | None
     customer: str | None
@@ -126,7 +127,7 @@ class DifferenceRow(BaseModel):
     def of(cls, found: Difference, url: DocumentUrl) -> "DifferenceRow":
         document = None
         if found.document_id:
-            type_ = DOCUMENT_TYPES[found.kind.value]
+            type_ = found.document_type or DOCUMENT_TYPES[found.kind.value]
             document = DocumentRef(
                 type=type_,
                 id=found.document_id,
@@ -135,7 +136,7 @@ class DifferenceRow(BaseModel):
             )
         return cls(
             kind=found.kind.value,
-            billing_id=found.billing_id.replace("\x1f", " → ") if found.billing_id else None,
+            billing_id=shown_id(found.billing_id) if found.billing_id else None,
             number=found.number,
             customer=found.customer,
             date=found.day,

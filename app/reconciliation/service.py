@@ -13,7 +13,7 @@ from app.exports.facts import load_facts
 from app.integrations.models import Integration
 from app.kit.db import Database
 from app.kit.errors import FieldProblem, Invalid
-from app.reconciliation.ground import BILLING_KINDS, Ground
+from app.reconciliation.ground import RECONCILED, Ground
 from app.reconciliation.opening import BooksOpener, NoAccess, readable
 from app.reconciliation.report import Difference, Report
 from app.reconciliation.walk import Walk
@@ -55,7 +55,7 @@ def asked_for(integration: Integration, first_day: date, last_day: date, kind: s
         company_id=company_id,
         first_day=first_day,
         last_day=last_day,
-        kinds=(Kind(kind),) if kind else tuple(BILLING_KINDS),
+        kinds=(Kind(kind),) if kind else RECONCILED,
     )
 
 

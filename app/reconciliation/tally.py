@@ -1,5 +1,6 @@
 """Adds billing records, links and documents to the report."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -8,12 +9,13 @@ from app.billing import repository as billing_rows
 from app.billing import schemas as billing
 from app.billing.arithmetic import UnreadableDocument, read_document
 from app.billing.models import BillingRecord
+from app.exports.negative import negated
 from app.exports.sales import content_of
 from app.exports.tax import PriceCodes, TaxTarget, UnmappedTaxes, lay_out
 from app.kit.money import ZERO
 from app.ledger.states import LinkState
 from app.reconciliation.compare import Billed, Known
-from app.reconciliation.ground import BILLING_KINDS, TAKEN_BACK, Ground
+from app.reconciliation.ground import TAKEN_BACK, Ground, is_credited, kind_of
 from app.reconciliation.report import Report
 
 
@@ -25,8 +27,11 @@ class Tally:
         self._report = report
         self._targets: dict[date, dict[PriceCodes, TaxTarget]] = {}
 
-    def count_billed(self, row: BillingRecord) -> Billed:
+    def count_billed(self, row: BillingRecord, document: BooksDocument | None = None) -> Billed:
+        """Count a record; a refund may leave it to what it pays back in which currency it is."""
         billed = self._billed(row)
+        if row.currency is None and document is not None and document.currency:
+            billed = replace(billed, currency=document.currency)
         self._report.bill(billed)
         if billed.stands and billed.tax:
             for rate_id, amount in self._billed_taxes(billed):
@@ -41,18 +46,19 @@ class Tally:
                 sums = read_document(record, self._ground.facts.tax_codes)
             except UnreadableDocument:
                 sums = None
+        sign = -1 if is_credited(row) else 1
         return Billed(
-            kind=next(kind for kind, name in BILLING_KINDS.items() if name == row.kind),
+            kind=kind_of(row),
             billing_id=row.billing_id,
             number=row.number,
             customer=row.customer_billing_id,
             day=row.record_date,
             currency=row.currency or self._ground.facts.profile.home_currency,
-            amount=row.amount or ZERO,
-            tax=row.tax,
+            amount=sign * (row.amount or ZERO),
+            tax=None if row.tax is None else sign * row.tax,
             stands=row.status not in TAKEN_BACK,
             content_hash=content_of(row),
-            sums=sums,
+            sums=negated(sums) if sums is not None and sign < 0 else sums,
         )
 
     def _billed_taxes(self, billed: Billed) -> list[tuple[str | None, Decimal]]:

@@ -6,7 +6,7 @@ Then billing: records that no document of the range belongs to were never export
 deleted or dated elsewhere, which the books are asked about. Only ids are kept in memory.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from uuid import UUID
@@ -20,11 +20,12 @@ from app.billing.models import BillingRecord
 from app.jobs.models import Record
 from app.kit.money import ZERO
 from app.ledger.faultwords import Words
+from app.ledger.identity import refund_application_id
 from app.ledger.links import applications_known
 from app.ledger.states import LinkState
 from app.reconciliation.causes import CAUSES
 from app.reconciliation.compare import Billed, Known, Mark, Verdict, compare
-from app.reconciliation.ground import BILLING_KINDS, TAKEN_BACK, Ground
+from app.reconciliation.ground import TAKEN_BACK, Ground, kind_of, link_id_of
 from app.reconciliation.lookup import Lookup, Page
 from app.reconciliation.marking import Finding, has_moved, mark, note_foreign_payments, refresh
 from app.reconciliation.report import Difference, Report
@@ -35,6 +36,13 @@ log = structlog.get_logger(__name__)
 
 # So many deletions are looked at one by one; beyond that the query's answer is believed.
 READ_AGAIN = 50
+# Where billing keeps what is a document of the kind, and whether only negative ones are.
+LEFT_OVER: Mapping[Kind, Sequence[tuple[str, bool]]] = {
+    Kind.INVOICE: (("invoice", False),),
+    Kind.CREDIT_MEMO: (("credit_note", False), ("invoice", True)),
+    Kind.PAYMENT: (("payment", False),),
+    Kind.REFUND: (("refund", False),),
+}
 REFUSED = ("rejected", "blocked", "conflict", "skipped")
 UNSETTLED = ("waiting", "pending", "sending", "unknown", "parked")
 
@@ -55,12 +63,15 @@ class Walk:
     async def differences(self, kinds: Iterable[Kind]) -> AsyncIterator[Difference]:
         """Yield every differing document; all others are only counted."""
         for kind in kinds:
+            if kind is Kind.REFUND and not self._ground.facts.any_refunds:
+                continue
             async for difference in self._books(kind):
                 self._report.note(difference)
                 yield difference
-            async for difference in self._billing(kind):
-                self._report.note(difference)
-                yield difference
+            for stored, negative in LEFT_OVER[kind]:
+                async for difference in self._billing(kind, stored, negative=negative):
+                    self._report.note(difference)
+                    yield difference
             if kind is Kind.PAYMENT:
                 async for difference in self._applications():
                     self._report.note(difference)
@@ -146,13 +157,14 @@ class Walk:
             in_books=document.total or ZERO,
             document_id=document.external_id,
             document_number=document.number,
+            document_type=document.type_name,
             details={"first_document": holder.external_id} if holder else {},
         )
 
     def _pair(self, row: BillingRecord, link: Known, document: BooksDocument) -> Difference | None:
         """Compare a record with its document, and count both."""
         ground = self._ground
-        billed = self._tally.count_billed(row)
+        billed = self._tally.count_billed(row, document)
         parts = ground.provider.parts(document)
         self._tally.count_posted(billed, link)
         self._tally.count_books(billed.kind, document, document.currency or billed.currency, parts)
@@ -192,25 +204,25 @@ class Walk:
 
     # ------------------------------------------------------------------ what billing has left
 
-    async def _billing(self, kind: Kind) -> AsyncIterator[Difference]:
+    async def _billing(
+        self, kind: Kind, stored: str, *, negative: bool
+    ) -> AsyncIterator[Difference]:
         ground, after = self._ground, None
         while True:
             async with ground.db.transaction(ground.organization_id) as session:
                 rows = await billing_rows.page_in_range(
                     session,
                     ground.integration_id,
-                    BILLING_KINDS[kind],
+                    stored,
                     ground.first_day,
                     ground.last_day,
                     after=after,
+                    negative=negative,
                 )
-                links = await links_by_record(
-                    session, ground.company_id, kind, [row.billing_id for row in rows]
-                )
-                left = [row for row in rows if not self._was_seen(links.get(row.billing_id))]
-                records = await last_records(
-                    session, ground.company_id, kind, [row.billing_id for row in left]
-                )
+                ours = {link_id_of(row): row for row in rows if kind_of(row) is kind}
+                links = await links_by_record(session, ground.company_id, kind, ours)
+                left = {id_: row for id_, row in ours.items() if not self._was_seen(links.get(id_))}
+                records = await last_records(session, ground.company_id, kind, list(left))
             for difference in await self._left_over(kind, left, links, records):
                 yield difference
             if not rows or len(rows) < billing_rows.CHUNK:
@@ -223,25 +235,25 @@ class Walk:
     async def _left_over(
         self,
         kind: Kind,
-        rows: Sequence[BillingRecord],
+        rows: Mapping[str, BillingRecord],
         links: dict[str, Known],
         records: dict[str, Record],
     ) -> list[Difference]:
         """Return what differs at records without a document of the range."""
         asked = [
             link
-            for row in rows
-            if (link := links.get(row.billing_id)) is not None and _should_stand(row, link)
+            for id_, row in rows.items()
+            if (link := links.get(id_)) is not None and _should_stand(row, link)
         ]
         documents = await self._elsewhere(kind, asked)
         found: list[Difference] = []
-        for row in rows:
-            link = links.get(row.billing_id)
+        for id_, row in rows.items():
+            link = links.get(id_)
             document = documents.get((link.external_id if link else None) or "")
             if link is not None and document is not None:
                 difference = self._pair(row, link, document)
             else:
-                difference = await self._without(row, link, records.get(row.billing_id))
+                difference = await self._without(row, link, records.get(id_))
             if difference is not None:
                 found.append(difference)
         await self._note(kind, ())
@@ -329,7 +341,16 @@ class Walk:
         }
         credit_ids = sorted({credit_id for credit_id, _ in wanted})
         known = await applications_known(session, ground.company_id, credit_ids)
-        return [id_ for pair in sorted(wanted) for id_ in known.get(pair, ())]
+        refunds = billing_rows.in_range(
+            session, ground.integration_id, "refund", ground.first_day, ground.last_day
+        )
+        linked = [
+            refund_application_id(row.billing_id, row.body["credit_note"])
+            async for page in refunds
+            for row in page
+            if row.body.get("credit_note")
+        ]
+        return [*linked, *(id_ for pair in sorted(wanted) for id_ in known.get(pair, ()))]
 
     # ------------------------------------------------------------------ counting and noting
 
@@ -350,11 +371,13 @@ class Walk:
             in_books=in_books or ZERO,
             document_id=link.external_id if link is not None else None,
             document_number=document.number if document is not None else None,
+            document_type=document.type_name if document is not None else None,
         )
 
     async def _note(self, kind: Kind, others: Sequence[BooksDocument]) -> None:
         """Count what is nobody's, and note on links what was found of their documents."""
-        for document in others:
+        for document in others if kind is not Kind.REFUND else ():
+            # Expenses are as good as refunds in the books: those of others are no matter of ours.
             currency = document.currency or self._ground.facts.profile.home_currency
             if not document.voided and document.total:
                 self._report.of(kind, currency).others.add(document.total, document.tax or ZERO)

@@ -1,5 +1,6 @@
 """Refunds: money goes back once, and revenue and tax are never reversed twice."""
 
+import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -257,6 +258,65 @@ async def test_reconciliation_sees_no_difference_in_what_was_refunded(canadian: 
     found = await canadian.merchant.call("GET", "/reconciliation", params=days)
 
     assert found["in_step"], found["differences"]
+    [refunds] = [row for row in found["kinds"] if row["kind"] == "refund"]
+    assert refunds["billed"] == refunds["in_books"]
+    assert (refunds["billed"]["documents"], refunds["billed"]["total"]) == (2, "40.00")
+
+
+async def test_reconciliation_finds_refunds_deleted_edited_and_made_twice(canadian: Shop) -> None:
+    day = "2026-05-06"
+    for name in ("d", "e", "t"):
+        await canadian.credit(f"f18{name}", [("plan", "10.00", {})], "10.00", "0.00", date=day)
+        await refund(canadian, f"rf18{name}", "10.00", credit_note=f"f18{name}", date=day)
+    await canadian.export("credits", "refunds")
+    books = canadian.simulator
+    expenses = {
+        row["PrivateNote"].split()[1][-1]: row
+        for row in books.documents("Purchase", canadian.realm_id)
+        if row["TxnDate"] == day
+    }
+    [link] = [
+        row
+        for row in books.documents("Payment", canadian.realm_id)
+        if row["TxnDate"] == day and "rf18d" in row["PrivateNote"]
+    ]
+    for entity, row in (("Payment", link), ("Purchase", expenses["d"])):
+        edit_by_hand(canadian, "delete", entity, key_of(canadian, entity, row["Id"]))
+    key = key_of(canadian, "Purchase", expenses["e"]["Id"])
+    moved = {**without_ids(expenses["e"]), **key, "TxnDate": "2026-05-07"}
+    edit_by_hand(canadian, "update", "Purchase", moved)
+    edit_by_hand(canadian, "create", "Purchase", without_ids(expenses["t"]))
+
+    days = {"date_from": day, "date_to": day}
+    found = await canadian.merchant.call("GET", "/reconciliation", params=days)
+
+    told = {(row["kind"], row["code"]): row["billing_id"] for row in found["differences"]}
+    assert told == {
+        ("refund", "missing_in_books"): "rf18d",
+        ("refund", "edited_in_books"): "rf18e",
+        ("refund", "second_document_in_books"): "rf18t",
+        ("application", "missing_in_books"): "rf18d → f18d",
+    }
+
+
+def edit_by_hand(made: Shop, operation: str, entity: str, body: dict[str, Any]) -> None:
+    plain = json.loads(json.dumps(body, default=float))
+    made.simulator.edit(operation, entity, plain, made.realm_id)
+
+
+def key_of(made: Shop, entity: str, external_id: str) -> dict[str, str]:
+    """What a change is addressed by, with the token as it is now."""
+    rows = made.simulator.documents(entity, made.realm_id)
+    [token] = [row["SyncToken"] for row in rows if row["Id"] == external_id]
+    return {"Id": external_id, "SyncToken": token}
+
+
+def without_ids(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a person who copies a document would type in."""
+    kept = {"PaymentType", "AccountRef", "EntityRef", "TxnDate", "PrivateNote", "Line"}
+    body = {name: value for name, value in row.items() if name in kept}
+    lines = [{k: v for k, v in line.items() if k not in {"Id", "LineNum"}} for line in row["Line"]]
+    return {**body, "Line": lines}
 
 
 async def test_lost_answer_of_a_refund_is_found_and_never_paid_twice(canadian: Shop) -> None:

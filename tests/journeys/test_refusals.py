@@ -314,14 +314,13 @@ async def test_a_document_of_nothing_is_skipped_with_the_reason(case: Case) -> N
     assert case.writes("Invoice") == []
 
 
-async def test_a_negative_invoice_is_refused_before_any_call(case: Case) -> None:
-    await case.invoice("i1", **taxed("-10.00"))
+async def test_a_negative_credit_note_is_refused_when_pushed(case: Case) -> None:
+    line = {"line_id": "1", "price_code": "plan", "amount": "-10.00"}
 
-    record = await case.record(await case.export("invoices"), "i1")
+    with pytest.raises(Refused) as refused:
+        await case.credit("n1", "-10.00", {}, lines=[line])
 
-    assert (record["state"], record["code"]) == ("rejected", "negative_document")
-    assert any("credit note" in fix for fix in record["fixes"])
-    assert case.writes("Invoice") == []
+    assert (refused.value.status, refused.value.problem["code"]) == (422, "negative_document")
 
 
 async def test_a_payment_of_a_refused_invoice_is_blocked_until_both_arrive(case: Case) -> None:
