@@ -22,11 +22,13 @@ from app.exports.decisions import Decision, Settle, order_of, refused_before
 from app.exports.facts import NeedsDocument, look_ahead
 from app.exports.process import (
     MAX_DOUBTS,
+    ROUNDED,
     Decide,
     Lane,
     decision_on,
     settled_by_others,
 )
+from app.exports.rounding import rounds
 from app.jobs.models import Record
 from app.jobs.records import Outcome, attach_posting, set_outcomes
 from app.kit.clock import monotonic
@@ -34,6 +36,7 @@ from app.ledger.batches import carry_out_batch
 from app.ledger.catchup import stray_markers
 from app.ledger.links import links_of, lock_links
 from app.ledger.models import Link
+from app.ledger.outcomes import ACTIONS
 from app.ledger.postings import Past, pasts_of
 from app.ledger.settle import Intent, Settled, in_certain_transaction
 from app.ledger.states import OPEN, LinkState, PostingState
@@ -95,7 +98,27 @@ async def process_batch(lane: Lane, records: Sequence[Record], decide: Decide) -
         if each.state in WAITING or settled_by_others(lane.facts, record, each)
     ]
     _after_batch(lane, settled)
-    return found.alone + again
+    return found.alone + again + await _lacking_cents(lane, found.carried, settled)
+
+
+async def _lacking_cents(
+    lane: Lane, carried: Sequence[Record], settled: Sequence[Settled]
+) -> list[Record]:
+    """Return the documents just written whose totals differ, where a rounding line may follow."""
+    if not rounds(lane.facts) or not carried or carried[0].kind not in ROUNDED:
+        return []
+    posted = [
+        record
+        for record, each in zip(carried, settled, strict=True)
+        if each.state is PostingState.POSTED
+    ]
+    async with lane.context.transaction() as session:
+        ids = [record.billing_id for record in posted]
+        links = await links_of(session, lane.facts.company_id, carried[0].kind, ids)
+    differing = [record for record in posted if links[record.billing_id].total != record.amount]
+    for record in differing:
+        record.action = ACTIONS[Verb.CREATE]
+    return differing
 
 
 async def pass_over_unchanged(

@@ -34,6 +34,7 @@ class Send:
     currency: str | None = None
     # Shown with the posted record: what was done differently from what was billed.
     remark: Remark | None = None
+    on_variance: Json | None = None
 
 
 Decision = Settle | Send
@@ -52,6 +53,7 @@ def order_of(record: Record, link: Link, past: Sequence[Past], decision: Send) -
         hints=decision.hints,
         currency=decision.currency,
         remark=decision.remark,
+        on_variance=decision.on_variance,
     )
 
 

@@ -82,7 +82,7 @@ class PaymentDecider:
         draft_of, less = payment, None
         if payment.billing_id in facts.recheck_open:
             draft_of, less = _on_what_is_open(facts, payment, invoices)
-        day, remark = open_day(facts, payment.payment_date)
+        day, remark = open_day(facts, payment.payment_date, link)
         method = facts.methods.get(payment.method or "")
         draft = payment_draft(
             draft_of.model_copy(update={"payment_date": day}),
@@ -231,7 +231,7 @@ class ApplicationDecider:
                     f"{money(amount)} would be needed. Our own application would settle it twice.",
                 )
             )
-        day, remark = open_day(facts, note.date)
+        day, remark = open_day(facts, note.date, link)
         draft = ApplicationDraft(
             customer_id=await customer_of(session, facts, note.customer, note.currency),
             txn_date=day,

@@ -31,6 +31,7 @@ from app.exports.decisions import (
     refused_before,
 )
 from app.exports.facts import ExportFacts, NeedsDocument
+from app.exports.rounding import rounds
 from app.jobs.models import Record
 from app.jobs.records import Outcome, attach_posting, follow_posting, pass_on, set_outcome
 from app.jobs.work import WorkContext
@@ -39,7 +40,7 @@ from app.ledger.catchup import claim_stray
 from app.ledger.desk import begin_sending, carry_out
 from app.ledger.links import AS_FOUND, link_to_document, lock_link, remember
 from app.ledger.models import Link, Posting
-from app.ledger.outcomes import DOCUMENT_TYPES, drift_outcome
+from app.ledger.outcomes import ACTIONS, DOCUMENT_TYPES, drift_outcome
 from app.ledger.postings import Past, move, open_posting, pasts_of
 from app.ledger.settle import Intent, Settled, settle_posted
 from app.ledger.states import OPEN, STANDING, LinkState, Parked, PostingState
@@ -53,6 +54,8 @@ MAX_DOUBTS = 5
 # What the books say when more is settled than is open (the reference leaves the code open).
 OVER_APPLIED = {"6000", "620"}
 WAITING = {PostingState.PENDING, PostingState.PARKED}
+# What a rounding line may follow.
+ROUNDED = {Kind.INVOICE.value, Kind.CREDIT_MEMO.value}
 
 
 @dataclass(slots=True)
@@ -99,6 +102,7 @@ async def process(lane: Lane, record: Record, decide: Decide) -> None:
         if not retried and (settled.again or settled_by_others(lane.facts, record, settled)):
             retried = True
             continue
+        _await_rounding(lane, record, intent, settled)
         if await _through(lane, settled) and not _look_again(lane, settled):
             return
 
@@ -106,6 +110,12 @@ async def process(lane: Lane, record: Record, decide: Decide) -> None:
 def _look_again(lane: Lane, settled: Settled) -> bool:
     """Tell whether what was written was drafted earlier, and may be behind billing by now."""
     return lane.took_up and settled.state is PostingState.POSTED
+
+
+def _await_rounding(lane: Lane, record: Record, intent: Intent, settled: Settled) -> None:
+    """Have a document that was just written looked at once more: it may lack a few cents."""
+    if rounds(lane.facts) and settled.state is PostingState.POSTED and record.kind in ROUNDED:
+        lane.took_up, record.action = True, record.action or ACTIONS[intent.write.verb]
 
 
 def settled_by_others(facts: ExportFacts, record: Record, settled: Settled) -> bool:

@@ -19,6 +19,7 @@ from app.exports.currencies import check_currency, key_for, rate_to_send
 from app.exports.decisions import (
     Decision,
     Refusal,
+    Send,
     Settle,
     blocked,
     money,
@@ -30,6 +31,7 @@ from app.exports.drafts import MAX_NUMBER, SalesHeader, postal_address, sales_dr
 from app.exports.facts import ExportFacts, billing_row, find_item, links_needed, reason_item
 from app.exports.negative import negated, turned_over
 from app.exports.refunded import standing_refunds
+from app.exports.rounding import ROUNDING, missing_cents, plan_for, rounds, with_rounding
 from app.exports.tax import TaxLayout, UnmappedTaxes, lay_out
 from app.exports.us import us_layout
 from app.exports.writes import Composer
@@ -71,7 +73,7 @@ class SalesDecider:
         assert isinstance(document, billing.Invoice | billing.CreditNote)  # noqa: S101 - its kind
         content = content_of(row)
         if (settled := _by_state(link, content)) is not None:
-            return settled
+            return await self._rounded(session, facts, link, record, document, row) or settled
         try:
             if turned := await turned_over(session, facts, document, self._kind):
                 return turned
@@ -83,23 +85,63 @@ class SalesDecider:
                     content_hash=composed.content_hash,
                     hints=composed.hints,
                     currency=document.currency,
+                    on_variance=plan_for(facts, document.currency),
                 )
             await self._may_edit(session, facts, link, document)
             _still_bills(document)
-            composed = await self._compose(session, facts, document, row)
+            return await self._update(session, facts, link, document, row)
         except Refusal as refusal:
             return refusal.decision
+
+    async def _update(
+        self,
+        session: AsyncSession,
+        facts: ExportFacts,
+        link: Link,
+        document: SalesRecord,
+        row: BillingRecord,
+        *,
+        rounding: Decimal | None = None,
+        action: str | None = None,
+    ) -> Send:
+        composed = await self._compose(session, facts, document, row, link=link, rounding=rounding)
         # Where the company numbers by itself, an edit must not carry another number.
         draft = composed.draft
         if not facts.profile.custom_numbers:
             draft = replace(draft, number=None)
+        plan = plan_for(facts, document.currency, added=rounding, action=action)
         return self._composer.update(
             link,
             draft,
             content_hash=composed.content_hash,
             hints=composed.hints,
             currency=document.currency,
+            on_variance=plan,
         )
+
+    async def _rounded(
+        self,
+        session: AsyncSession,
+        facts: ExportFacts,
+        link: Link,
+        record: Record,
+        document: SalesRecord,
+        row: BillingRecord,
+    ) -> Send | None:
+        """Return the write that evens out a few cents, where the settings ask for it."""
+        if not rounds(facts):
+            return None
+        missing = await missing_cents(
+            session, facts, link, billed=abs(document.total), currency=document.currency
+        )
+        if missing is None:
+            return None
+        try:
+            return await self._update(
+                session, facts, link, document, row, rounding=missing, action=record.action
+            )
+        except Refusal:
+            return None
 
     @staticmethod
     def _is_new(link: Link) -> bool:
@@ -128,16 +170,21 @@ class SalesDecider:
         facts: ExportFacts,
         document: SalesRecord,
         row: BillingRecord,
+        *,
+        link: Link | None = None,
+        rounding: Decimal | None = None,
     ) -> Composed:
         sums = sums_of(facts, document)
         if self._kind is Kind.CREDIT_MEMO and isinstance(document, billing.Invoice):
             sums = negated(sums)
         _check_header(facts, document, sums)
+        if rounding is not None:
+            sums = with_rounding(sums, rounding)
         customer_id = await customer_of(session, facts, document.customer, document.currency)
         reason = document.reason if isinstance(document, billing.CreditNote) else "credit_note"
         items = await items_of(session, facts, sums, reason=reason)
         layout = layout_of(facts, document, sums)
-        day, note = _day_and_note(facts, document, self._kind)
+        day, note = _day_and_note(facts, document, self._kind, link)
         header = SalesHeader(
             kind=self._kind,
             number=document.number if facts.settings.documents.send_number else None,
@@ -321,6 +368,9 @@ async def items_of(
         if code is None:
             items[None] = _reason_item(facts, reason)
             continue
+        if code == ROUNDING:
+            items[code] = facts.settings.items.rounding_item_id or ""
+            continue
         place = await find_item(session, facts, code)
         if place is None:
             missing.append(code)
@@ -396,33 +446,59 @@ def _date_of(document: billing.SalesDocument) -> date:
 WORDS = {Kind.INVOICE: "Invoice", Kind.CREDIT_MEMO: "Credit note"}
 
 
-def _day_and_note(facts: ExportFacts, document: SalesRecord, kind: Kind) -> tuple[date, str]:
+def _day_and_note(
+    facts: ExportFacts, document: SalesRecord, kind: Kind, link: Link | None
+) -> tuple[date, str]:
+    """Return the day to post on, and the memo; *link* is that of a document that is edited."""
     day = _date_of(document)
     prefix = facts.settings.documents.memo_prefix
     word = "Invoice" if isinstance(document, billing.Invoice) else WORDS[kind]
     note = f"{prefix + ' ' if prefix else ''}{word} {document.number}"
-    moved, remark = open_day(facts, day)
+    moved, remark = open_day(facts, day, link)
     return moved, note + remark
 
 
-def open_day(facts: ExportFacts, day: date) -> tuple[date, str]:
+def _day_of_edit(facts: ExportFacts, link: Link, day: date) -> date:
+    """
+    Return the open day on which a document stands that is billed on a closed one.
+
+    Raises:
+        Refusal: It stands in the closed period itself, where nothing is changed.
+    """
+    document = facts.document(Kind(link.kind), link.external_id or "")
+    stands_on = document.txn_date if document is not None else None
+    if stands_on is not None and not facts.closed(stands_on):
+        return stands_on
+    raise Refusal(_closed(facts, stands_on or day))
+
+
+def open_day(facts: ExportFacts, day: date, link: Link | None = None) -> tuple[date, str]:
     """
     Return the day to post on, and what the memo says when it is another one.
+
+    With a *link* whose document stands, that one is edited where it stands.
 
     Raises:
         Refusal: The books are closed for that day, and the policy is to refuse.
     """
     if not facts.closed(day):
         return day, ""
+    if link is not None and link.state in STANDING:
+        return _day_of_edit(facts, link, day), ""
     if facts.settings.closed_books == "first_open_day" and facts.first_open_day:
         return facts.first_open_day, f" (dated {day.isoformat()}, period closed)"
     raise Refusal(
-        refused(
-            "closed_books",
-            "The books are closed for this date.",
-            f"QuickBooks is closed up to {facts.profile.books_closed_until}; this is dated {day}.",
-            "Move the closing date in QuickBooks, or set the policy first_open_day.",
-        )
+        _closed(facts, day, "Or set the policy first_open_day: new documents move to an open day.")
+    )
+
+
+def _closed(facts: ExportFacts, day: date, *more: str) -> Settle:
+    return refused(
+        "closed_books",
+        "The books are closed for this date.",
+        f"QuickBooks is closed up to {facts.profile.books_closed_until}; this is dated {day}.",
+        "Move the closing date in QuickBooks, and export again.",
+        *(more or ("Or bill the difference as a document of its own, dated in an open period.",)),
     )
 
 

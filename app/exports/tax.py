@@ -15,6 +15,7 @@ from app.billing.arithmetic import DocumentSums, SalesLine
 from app.kit.money import ZERO
 
 PriceCodes = frozenset[str]
+UNTAXED: PriceCodes = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

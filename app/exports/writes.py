@@ -3,6 +3,7 @@
 from app.accounting.ports import AccountingProvider
 from app.accounting.records import Draft, Kind, LookHints, Verb
 from app.exports.decisions import Send
+from app.kit.db import Json
 from app.ledger.identity import operation_name
 from app.ledger.models import Link
 from app.ledger.postings import Remark
@@ -23,6 +24,7 @@ class Composer:
         hints: LookHints,
         currency: str | None = None,
         remark: Remark | None = None,
+        on_variance: Json | None = None,
     ) -> Send:
         return Send(
             write=self._provider.prepare_create(draft, marker=link.marker),
@@ -31,6 +33,7 @@ class Composer:
             hints=hints,
             currency=currency,
             remark=remark,
+            on_variance=on_variance,
         )
 
     def update(
@@ -43,6 +46,7 @@ class Composer:
         hints: LookHints,
         currency: str | None = None,
         remark: Remark | None = None,
+        on_variance: Json | None = None,
     ) -> Send:
         token = link.sync_token or "0"
         return Send(
@@ -54,6 +58,7 @@ class Composer:
             hints=hints,
             currency=currency,
             remark=remark,
+            on_variance=on_variance,
         )
 
     def remove(self, link: Link, verb: Verb, *, content_hash: str) -> Send:

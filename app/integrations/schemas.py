@@ -48,6 +48,9 @@ class ItemSettings(Strict):
     write_off_item_id: ExternalId | None = Field(
         default=None, description="Item of write-off lines without a price code"
     )
+    rounding_item_id: ExternalId | None = Field(
+        default=None, description="Item of rounding lines; needed by `tax.variance` rounding_line"
+    )
 
 
 class AccountSettings(Strict):
@@ -61,10 +64,12 @@ class AccountSettings(Strict):
 class TaxSettings(Strict):
     """What happens when the books compute another tax than was billed."""
 
-    variance: Literal["billed", "quickbooks"] = Field(
+    variance: Literal["billed", "flag", "rounding_line", "quickbooks"] = Field(
         default="billed",
-        description="`billed`: the billed tax must stand in the books;"
-        " `quickbooks`: its own figure is accepted. Either way the difference is shown.",
+        description="`flag` (or `billed`): the document stays as it is, and a person decides;"
+        " `rounding_line`: a difference of up to five cents is evened out by a line on the rounding"
+        " item, a larger one is flagged; `quickbooks`: the books' own figure is accepted. Each time"
+        " the difference is shown, and the job ends with findings.",
     )
 
 

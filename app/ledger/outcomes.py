@@ -11,6 +11,7 @@ from app.ledger.explain import explain
 from app.ledger.models import Link, Posting
 from app.ledger.postings import fault_json
 from app.ledger.states import LinkState, Parked, PostingState
+from app.ledger.variance import with_variance
 
 ACTIONS = {
     Verb.CREATE: "created",
@@ -30,10 +31,6 @@ DOCUMENT_TYPES = {
 }
 
 
-# Noted among a posting's hints when the books show other content than was sent.
-DIFFERS = "differs"
-
-
 def document_type(link: Link) -> str:
     """Return what the books call the link's document."""
     return str((link.details or {}).get("type") or DOCUMENT_TYPES[link.kind])
@@ -41,14 +38,8 @@ def document_type(link: Link) -> str:
 
 def posted_outcome(posting: Posting, link: Link, verb: Verb) -> Outcome:
     """Return what a posted record shows; a variance is never passed over."""
-    variance = variance_of(posting) if verb in {Verb.CREATE, Verb.UPDATE} else None
     remark = posting.hints.get("remark") or {}
-    code, cause = remark.get("code"), None
-    fixes: tuple[str, ...] = ()
-    if variance:
-        code, cause = "variance", "QuickBooks shows another amount than was billed."
-        fixes = ("Open the document in QuickBooks and compare taxes and rounding.",)
-    return Outcome(
+    plain = Outcome(
         state=PostingState.POSTED.value,
         action=ACTIONS[verb],
         document_type=document_type(link),
@@ -56,26 +47,10 @@ def posted_outcome(posting: Posting, link: Link, verb: Verb) -> Outcome:
         document_number=link.number,
         posted_amount=posting.posted_total,
         posted_tax=posting.posted_tax,
-        code=code,
-        cause=cause,
-        explanation=variance or remark.get("explanation"),
-        fixes=fixes,
+        code=remark.get("code"),
+        explanation=remark.get("explanation"),
     )
-
-
-def variance_of(posting: Posting) -> str | None:
-    """Return the difference between what was billed and what the books show, in words."""
-    parts = []
-    for name, expected, posted in (
-        ("total", posting.expected_total, posting.posted_total),
-        ("tax", posting.expected_tax, posting.posted_tax),
-    ):
-        if expected is not None and posted is not None and expected != posted:
-            difference: Decimal = posted - expected
-            parts.append(f"{name}: billed {expected:f}, in the books {posted:f} ({difference:+f})")
-    if posting.hints.get(DIFFERS):
-        parts.append("its number, date or lines are not those that were sent")
-    return "; ".join(parts) or None
+    return with_variance(posting, plain) if verb in {Verb.CREATE, Verb.UPDATE} else plain
 
 
 CONFLICTS = {

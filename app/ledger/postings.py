@@ -52,6 +52,7 @@ def new_posting(
     hints: LookHints,
     currency: str | None,
     remark: Remark | None,
+    on_variance: Json | None = None,
 ) -> Posting:
     """
     Return one intended write, its exact bytes under its derived request id; not yet written down.
@@ -78,7 +79,9 @@ def new_posting(
         expected_total=write.expected_total,
         expected_tax=write.expected_tax,
         currency=currency,
-        hints=_hints_json(hints) | ({"remark": asdict(remark)} if remark else {}),
+        hints=_hints_json(hints)
+        | ({"remark": asdict(remark)} if remark else {})
+        | ({"on_variance": on_variance} if on_variance else {}),
         looks=0,
         deaths=0,
     )

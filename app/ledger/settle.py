@@ -14,9 +14,10 @@ from app.jobs.work import WorkContext
 from app.kit.db import CommitLost, Json, database_now
 from app.ledger.links import link_to_document, remember
 from app.ledger.models import Attempt, Link, Posting
-from app.ledger.outcomes import DIFFERS, conflict_outcome, posted_outcome
+from app.ledger.outcomes import conflict_outcome, posted_outcome
 from app.ledger.postings import locked_posting, move, write_of
 from app.ledger.states import LinkState, PostingState
+from app.ledger.variance import DIFFERS
 
 COMMIT_TRIES = 3
 

@@ -17,7 +17,7 @@ from app.accounting.records import Answer, BooksDocument, LookHints, Verb, Write
 from app.jobs.records import attach_new, follow_postings
 from app.jobs.work import WorkContext
 from app.kit.clock import monotonic
-from app.kit.db import database_now
+from app.kit.db import Json, database_now
 from app.kit.ids import new_id
 from app.ledger.links import BookKeeper, remember
 from app.ledger.models import Attempt, Link, Posting, PostingEvent
@@ -40,6 +40,8 @@ class Order:
     hints: LookHints
     currency: str | None
     remark: Remark | None
+    # What is done should the books answer another amount than was billed (`ledger.variance`).
+    on_variance: Json | None = None
 
 
 async def begin_together(
@@ -96,6 +98,7 @@ def _drafted(keeper: BookKeeper, order: Order) -> Posting:
         hints=order.hints,
         currency=order.currency,
         remark=order.remark,
+        on_variance=order.on_variance,
     )
 
 

@@ -156,7 +156,8 @@ def what_differs(
     tax, billed_tax = document.tax or ZERO, billed.tax or ZERO
     if billed.kind is not Kind.PAYMENT and tax != billed_tax:
         details["tax"] = {"billed": as_text(billed_tax), "in_books": as_text(tax)}
-        if not (missing or more):
+        rounded = not missing and [Decimal(each) for each in more] == [billed_tax - tax]
+        if rounded or not (missing or more):
             return "tax_differs", details
     if total == billed.amount:
         return "edited_in_books", details

@@ -9,8 +9,8 @@ from app.accounting.journal import JournalEntryDraft, JournalLine, Side
 from app.accounting.records import BooksDocument, DocumentParts, Write
 from app.jobs.work import WorkContext
 from app.ledger.models import Posting
-from app.ledger.outcomes import variance_of
 from app.ledger.settle import note_difference
+from app.ledger.variance import variance_of
 from tests.fake_provider import FakeProvider
 
 DRAFT = JournalEntryDraft(
