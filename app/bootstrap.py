@@ -19,6 +19,7 @@ from app.imports.work import ImportWork
 from app.integrations.models import Integration
 from app.jobs.repository import ensure_lane
 from app.jobs.service import CompanyState, cancel_jobs_of
+from app.jobs.waiting import WaitingRoom
 from app.jobs.waits import Waits
 from app.journal.work import AnyExport, JournalWork
 from app.kit.db import Base, Database, build_engine
@@ -72,6 +73,7 @@ class Collaborators:
         state.company_state = company_state
         state.document_url = partial(document_url, self.environment)
         state.works = {"import": ImportWork(), "export": AnyExport(ExportWork(), JournalWork())}
+        state.waiting_room = WaitingRoom()
         state.on_integration_removed = self.integration_removed
         state.integration_has_postings = has_postings
         state.books_opener = BooksOpener(

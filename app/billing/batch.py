@@ -7,10 +7,11 @@ from typing import Any
 
 from app.billing.service import Result
 from app.kit.errors import AppError, Invalid, TooLarge
-from app.kit.web import problem_of
+from app.kit.web import problem_of, refuse_crowded
 
 MOST_IN_ARRAY = 1000
 MOST_LINES = 50_000
+BIGGEST_RECORD = 1024 * 1024
 STATUSES = ("created", "updated", "unchanged", "stale", "refused")
 
 
@@ -39,16 +40,35 @@ def lines(body: bytes) -> list[bytes]:
     Return the lines that are not blank.
 
     Raises:
-        TooLarge: There are more than 50 000.
+        TooLarge: There are more than 50 000, or as many blank ones besides.
     """
-    found = [line for line in body.split(b"\n") if line.strip()]
+    most = 2 * MOST_LINES  # Counted first: a list of all would be larger than the body.
+    found = body.split(b"\n", most)
+    if len(found) <= most:
+        found = [line for line in found if line.strip()]
     if len(found) > MOST_LINES:
         raise TooLarge(
-            f"A batch holds at most {MOST_LINES} lines; this one holds {len(found)}.",
+            f"A batch holds at most {MOST_LINES} lines; this one holds more.",
             code="too_many_records",
             fixes=["Send it in several batches."],
         )
     return found
+
+
+def line(text: bytes) -> object:
+    """
+    Return the JSON value of a line.
+
+    Raises:
+        Invalid: It is not JSON in UTF-8.
+        TooLarge: It is larger than any record.
+    """
+    if len(text) > BIGGEST_RECORD:
+        raise TooLarge(
+            f"A record has at most {BIGGEST_RECORD // 1024} KiB.", code="record_too_large"
+        )
+    refuse_crowded(text)
+    return decode(text)
 
 
 def decode(text: bytes) -> object:

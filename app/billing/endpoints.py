@@ -106,7 +106,7 @@ def _add_batch(router: APIRouter, spec: KindSpec) -> None:
             values = await asyncio.to_thread(batch.array, body)
             results = await take(values, lambda value: value)
             return Response(batch.as_json(results), media_type=JSON)
-        results = await take(batch.lines(body), batch.decode)
+        results = await take(batch.lines(body), batch.line)
         return Response(await asyncio.to_thread(batch.as_lines, results), media_type=NDJSON)
 
     put_many.__doc__ = (

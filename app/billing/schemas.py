@@ -5,7 +5,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, model_validator
 
-from app.kit.fields import CurrencyCode, Day, Exact, Figure, Instant, Key, Name, Prose, Text
+from app.kit.fields import (
+    CurrencyCode,
+    Day,
+    Exact,
+    Figure,
+    Instant,
+    Key,
+    Name,
+    Prose,
+    Text,
+    at_most,
+)
 from app.kit.web import Strict
 
 Scalar = StrictBool | Annotated[int, Field(ge=-(2**53), le=2**53)] | Prose | None
@@ -145,9 +156,11 @@ class CreditLine(Part):
     amount: Amount
     quantity: Figure | None = Field(default=None, description="Information; `amount` is law")
     unit_price: Figure | None = Field(default=None, description="Information; `amount` is law")
-    taxes: Annotated[tuple[LineTax, ...], Field(max_length=50)] = ()
+    taxes: Annotated[tuple[LineTax, ...], Field(max_length=50), at_most(50)] = ()
     service_period: ServicePeriod | None = None
-    applies_to: Annotated[tuple[Key, ...], Field(min_length=1, max_length=2000)] | None = Field(
+    applies_to: (
+        Annotated[tuple[Key, ...], Field(min_length=1, max_length=2000), at_most(2000)] | None
+    ) = Field(
         default=None,
         description="On a line of a charge of kind `tax`: the `line_id`s it taxes; all if left out",
     )
@@ -169,8 +182,9 @@ class Allocation(Part):
 DocumentTaxes = Annotated[
     tuple[LineTax, ...],
     Field(max_length=50, description="Taxes over all lines, instead of taxes per line"),
+    at_most(50),
 ]
-Allocations = Annotated[tuple[Allocation, ...], Field(max_length=2000)]
+Allocations = Annotated[tuple[Allocation, ...], Field(max_length=2000), at_most(2000)]
 ExchangeRate = Annotated[Figure, Field(gt=0, description="Home currency per unit of `currency`")]
 
 
@@ -186,7 +200,7 @@ class Invoice(Record):
     prices_include_tax: StrictBool = Field(
         default=False, description="Line amounts are gross: they contain their taxes"
     )
-    lines: Annotated[tuple[Line, ...], Field(max_length=2000)]
+    lines: Annotated[tuple[Line, ...], Field(max_length=2000), at_most(2000)]
     taxes: DocumentTaxes = ()
     tax_total: Amount
     total: Amount
@@ -217,7 +231,7 @@ class CreditNote(Record):
     currency: CurrencyCode
     exchange_rate: ExchangeRate | None = None
     prices_include_tax: StrictBool = False
-    lines: Annotated[tuple[CreditLine, ...], Field(max_length=2000)]
+    lines: Annotated[tuple[CreditLine, ...], Field(max_length=2000), at_most(2000)]
     taxes: DocumentTaxes = ()
     tax_total: Amount
     total: Amount
@@ -240,7 +254,7 @@ class Refund(Record):
     payment: Key | None = Field(default=None, description="The refunded payment's billing_id")
     credit_note: Key | None = Field(default=None, description="The credit note's billing_id")
     prices_include_tax: StrictBool = False
-    lines: Annotated[tuple[CreditLine, ...], Field(max_length=2000)] = ()
+    lines: Annotated[tuple[CreditLine, ...], Field(max_length=2000), at_most(2000)] = ()
     taxes: DocumentTaxes = ()
     tax_total: Amount | None = None
 

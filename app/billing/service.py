@@ -28,6 +28,10 @@ PostingStatus = Callable[
 SPELL = 250
 # So many are in memory as records at once.
 WINDOW = 1000
+# A record of a batch with more mistakes than this is described as a whole; of fewer, so many are
+# told. Both keep the answer, and the work for it, in proportion to what was sent.
+DESCRIBED = 1000
+TOLD = 10
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -280,9 +284,12 @@ def _named(value: object) -> str | None:
 
 
 def _invalid(error: ValidationError) -> Invalid:
+    if error.error_count() > DESCRIBED:
+        detail = f"This record has {error.error_count()} mistakes: more than can be told."
+        return Invalid(detail, errors=[FieldProblem("/", detail)])
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return invalid_request(
-        RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in found])
+        RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in found[:TOLD]])
     )
 
 

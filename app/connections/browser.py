@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from app.accounting.errors import ProviderError
 from app.connections.consent import SECRET, Consent, ConsentAnswer
 from app.connections.errors import PageGone, StrangeCallback
-from app.kit.pages import render
+from app.kit.pages import from_elsewhere, render
 
 COOKIE = "lw_connect"
 COOKIE_SECONDS = 3600
@@ -51,8 +51,7 @@ async def leave_for_consent(
 ) -> Response:
     """Send the browser on, if the click was made on our page in this browser."""
     browser = _browser(request)
-    elsewhere = request.headers.get("sec-fetch-site", "same-origin") != "same-origin"
-    if browser is None or elsewhere:
+    if browser is None or from_elsewhere(request):
         return _page(request, "cookies.html", status=400)
     try:
         url = await Consent.of(request.app.state).leave(page_token, browser, form)

@@ -12,7 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.connections.models import Company
 from app.console import words
-from app.console.session import PageRoute, Visitor, admit, begin, end, redirect, visitor
+from app.console.session import (
+    PageRoute,
+    Visitor,
+    admit,
+    begin,
+    end,
+    redirect,
+    require_own_page,
+    visitor,
+)
 from app.integrations import repository as integrations
 from app.integrations.models import Integration
 from app.jobs import service as jobs
@@ -69,6 +78,7 @@ async def sign_in(
     wanted: Annotated[str, Form(alias="next", max_length=500)] = "",
 ) -> Response:
     """Start a session; on to the page that was wanted, if it is one of ours."""
+    require_own_page(request)
     try:
         await admit(request, key.strip())
     except Unauthorized:
@@ -80,6 +90,7 @@ async def sign_in(
 
 @router.post("/console/sign-out")
 async def sign_out(request: Request) -> Response:
+    require_own_page(request)
     response = redirect(request, "/console/sign-in")
     end(request, response)
     return response

@@ -17,8 +17,8 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from app.kit.db import Database
-from app.kit.errors import AppError, Unauthorized
-from app.kit.pages import render
+from app.kit.errors import AppError, Forbidden, Unauthorized
+from app.kit.pages import from_elsewhere, render
 from app.kit.secrets import UnreadableSecret
 from app.organizations.access import find_key, within_limits
 
@@ -84,6 +84,20 @@ async def visitor(request: Request) -> Visitor:
         return await admit(request, plain)
     except Unauthorized as error:
         raise SignInNeeded from error
+
+
+def require_own_page(request: Request) -> None:
+    """
+    Let only our own forms begin and end a session: nobody shall be signed in as somebody else.
+
+    Raises:
+        Forbidden: Another site's page sent this.
+    """
+    if from_elsewhere(request):
+        raise Forbidden(
+            "This form was sent by a page that is not ours.",
+            fixes=["Open the console itself, and use its own form."],
+        )
 
 
 async def admit(request: Request, plain: str) -> Visitor:

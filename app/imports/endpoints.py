@@ -16,6 +16,7 @@ from app.imports.schemas import (
     CustomerMappingPatch,
 )
 from app.kit.answers import example
+from app.kit.fields import at_most
 from app.kit.web import Cursor, Limit, Page, Route, refusals
 from app.mappings.schemas import Suggested, SuggestIn
 from app.organizations.access import IdempotencyKey, Reader, Writer
@@ -40,6 +41,7 @@ async def adopt_customers(
     tenant: Writer,
     rows: Annotated[
         list[AdoptIn],
+        at_most(MOST_AT_ONCE),
         Body(min_length=1, max_length=MOST_AT_ONCE, openapi_examples=examples.ADOPTIONS),
     ],
     _key: IdempotencyKey = None,
@@ -123,7 +125,7 @@ async def suggest_customer_mappings(
 
 
 @router.patch(
-    "/customer-mappings/{mapping_id}",
+    "/customer-mappings/{mapping_id:uuid}",
     tags=["Mappings"],
     summary="Link a billing customer to another customer of the books",
     responses=example(examples.CUSTOMER_MAPPING),
@@ -139,7 +141,7 @@ async def change_customer_mapping(
 
 
 @router.delete(
-    "/customer-mappings/{mapping_id}",
+    "/customer-mappings/{mapping_id:uuid}",
     status_code=204,
     tags=["Mappings"],
     summary="Unlink a billing customer for whom nothing was posted",

@@ -204,21 +204,30 @@ async def get_sync_job(
         int, Query(ge=0, le=MAX_WAIT, description="Answer at its end, at most so many seconds")
     ] = 0,
 ) -> JobRow:
-    """Show a job; with `wait` the answer comes when it ends or the seconds are over."""
+    """
+    Show a job; with `wait` the answer comes when it ends or the seconds are over.
+
+    If very many wait already, it comes at once.
+    """
     job = await service.get_job(tenant.session, integration_id, job_id)
     if not wait or job.status not in OPEN:
         return await show(tenant.session, job)
     # Waiting holds no transaction open.
     await request.state.work.finish(Response())
-    return await _wait_for_end(tenant, integration_id, job_id, wait)
+    with request.app.state.waiting_room.seat(tenant.organization_id) as seated:
+        deadline = monotonic() + (wait if seated else 0)
+        return await _wait_for_end(request, tenant, integration_id, job_id, deadline)
 
 
-async def _wait_for_end(tenant: Tenant, integration_id: UUID, job_id: UUID, seconds: int) -> JobRow:
-    deadline, pause = monotonic() + seconds, 0.1
+async def _wait_for_end(
+    request: Request, tenant: Tenant, integration_id: UUID, job_id: UUID, deadline: float
+) -> JobRow:
+    pause = 0.1
     while True:
+        gone = await request.is_disconnected()
         async with tenant.db.transaction(tenant.organization_id) as session:
             job = await service.get_job(session, integration_id, job_id)
-            if job.status not in OPEN or monotonic() >= deadline:
+            if gone or job.status not in OPEN or monotonic() >= deadline:
                 return await show(session, job)
         await asyncio.sleep(min(pause, max(deadline - monotonic(), 0)))
         pause = min(pause * 1.5, 1.0)

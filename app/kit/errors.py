@@ -58,6 +58,13 @@ class NotFound(AppError):
     title = "There is no such thing here"
 
 
+class TooSlow(AppError):
+    status = 408
+    code = "too_slow"
+    title = "The request came too slowly"
+    retryable = True
+
+
 class Conflict(AppError):
     status = 409
     code = "conflict"

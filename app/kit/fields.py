@@ -15,6 +15,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic_core import PydanticCustomError
 
 from app.kit.money import exponent
 
@@ -114,6 +115,25 @@ def _shortest(value: Decimal) -> Decimal:
 def plain(value: Decimal) -> str:
     """Write a decimal without exponent, as short as it can be with its own decimals."""
     return f"{value:f}"
+
+
+def at_most(count: int) -> BeforeValidator:
+    """
+    Refuse a longer list before any of its elements is looked at.
+
+    Without it each wrong element of a list of millions would be described first.
+    """
+
+    def few(value: Any) -> Any:
+        if isinstance(value, list | tuple) and len(value) > count:
+            raise PydanticCustomError(
+                "too_long",
+                "There are {found} elements; at most {count} are taken.",
+                {"found": len(value), "count": count},
+            )
+        return value
+
+    return BeforeValidator(few)
 
 
 # Text on one line, kept as it came: nothing is stripped or folded.

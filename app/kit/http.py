@@ -29,6 +29,8 @@ from httpx import (
     UnsupportedProtocol,
 )
 
+from app.kit.bounded import ACCEPTED, Bounded, TooBig
+
 with warnings.catch_warnings():
     # Authlib warns that it would rather have httpx's successor, which check_library() keeps out;
     # this import makes its own filter "always", so it comes before ours.
@@ -53,6 +55,7 @@ __all__ = [
     "Request",
     "Response",
     "StreamError",
+    "TooBig",
     "UnsupportedProtocol",
     "build_client",
     "check_library",
@@ -69,6 +72,8 @@ MAX_IDLE_CONNECTIONS = 20
 # Shorter than the five seconds after which common servers hang up: a write on a connection that
 # dies under it would leave its outcome unknown.
 IDLE_SECONDS = 4.0
+# A page of 1000 documents with many lines has a tenth of this.
+BIGGEST_ANSWER_BYTES = 64 * 1024 * 1024
 
 
 def user_agent() -> str:
@@ -85,32 +90,34 @@ def tls_context() -> ssl.SSLContext:
 
 
 def client_options(
-    *, verify: ssl.SSLContext | bool = True, transport: AsyncBaseTransport | None = None
+    *,
+    verify: ssl.SSLContext | bool = True,
+    transport: AsyncBaseTransport | None = None,
+    biggest: int = BIGGEST_ANSWER_BYTES,
 ) -> dict[str, Any]:
     """
     Return what every client of ours is built with.
 
     No redirect is followed (a token or a write must not wander), the environment's proxies are
-    not used, and no cookie is kept: one company's answer must not colour another's call.
+    not used, and no cookie is kept: one company's answer must not colour another's call. No answer
+    is read beyond *biggest* bytes, unpacked.
     """
-    options: dict[str, Any] = {
+    limits = httpx.Limits(
+        max_connections=MAX_CONNECTIONS,
+        max_keepalive_connections=MAX_IDLE_CONNECTIONS,
+        keepalive_expiry=IDLE_SECONDS,
+    )
+    way = transport or httpx.AsyncHTTPTransport(verify=verify, trust_env=False, limits=limits)
+    return {
         "timeout": httpx.Timeout(
             connect=CONNECT_SECONDS, write=WRITE_SECONDS, read=READ_SECONDS, pool=POOL_SECONDS
         ),
-        "limits": httpx.Limits(
-            max_connections=MAX_CONNECTIONS,
-            max_keepalive_connections=MAX_IDLE_CONNECTIONS,
-            keepalive_expiry=IDLE_SECONDS,
-        ),
         "follow_redirects": False,
         "trust_env": False,
-        "headers": {"User-Agent": user_agent()},
+        "headers": {"User-Agent": user_agent(), "Accept-Encoding": ACCEPTED},
         "cookies": CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
-        "verify": verify,
+        "transport": Bounded(way, biggest),
     }
-    if transport is not None:
-        options["transport"] = transport
-    return options
 
 
 def build_client(

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
@@ -40,6 +40,26 @@ def render(
     root = urlsplit(public_url).path.rstrip("/")
     body = _environment(package).get_template(template).render(root=root, **(values or {}))
     return HTMLResponse(body, status_code=status, headers=security_headers(form_targets))
+
+
+def from_elsewhere(request: Request) -> bool:
+    """
+    Tell whether another site's page made the browser send this.
+
+    Browsers say so themselves, where the address is https or this machine's. Those that do not are
+    asked for the origin; a page that hides it (`null`) may be our own.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site != "same-origin"
+    origin = request.headers.get("origin", "null")
+    own = {request.app.state.public_url, f"{request.url.scheme}://{request.url.netloc}"}
+    return origin != "null" and origin not in {_origin(url) for url in own}
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def security_headers(form_targets: Iterable[str] = ()) -> dict[str, str]:

@@ -3,13 +3,14 @@
 import base64
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 import structlog
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -19,11 +20,13 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.kit.db import Database
-from app.kit.errors import AppError, FieldProblem, Invalid
+from app.kit.errors import AppError, FieldProblem, Invalid, TooLarge
 
 log = structlog.get_logger(__name__)
 
 PROBLEM = "application/problem+json"
+# An invoice of 2000 lines with three taxes each has half as many.
+MOST_VALUES = 100_000
 T = TypeVar("T")
 
 
@@ -72,16 +75,34 @@ class Replayed(Exception):
         self.response = response
 
 
+@runtime_checkable
+class Doorkeeper(Protocol):
+    """A dependency that also has a say before anything of the body is read."""
+
+    async def before_body(self, request: Request) -> None:
+        """Raise the refusal of a caller who may not come in."""
+
+
 class Route(APIRoute):
-    """Commits the request's transaction after the answer is built and before it leaves."""
+    """
+    Commits the request's transaction after the answer is built and before it leaves.
+
+    Who may not come in is refused before the body is read: the framework reads it first, and then
+    asks the dependencies.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
+        doorkeepers = {call for call in _asked(self.dependant) if isinstance(call, Doorkeeper)}
 
         async def handler(request: Request) -> Response:
             work = RequestWork(request.app.state.db)
             request.state.work = work
             try:
+                for doorkeeper in doorkeepers:
+                    await doorkeeper.before_body(request)
+                if self.body_field is not None:
+                    refuse_crowded(await request.body())
                 response = await handle(request)
                 await work.finish(response)
             except Replayed as replay:
@@ -93,6 +114,27 @@ class Route(APIRoute):
             return response
 
         return handler
+
+
+def refuse_crowded(body: bytes) -> None:
+    """
+    Refuse JSON of very many values: a mistake in each would be described before it is refused.
+
+    Raises:
+        TooLarge: There are more than any record of ours has.
+    """
+    if body.count(b",") > MOST_VALUES:
+        raise TooLarge(
+            f"The JSON holds more than {MOST_VALUES} values.",
+            code="too_many_values",
+            fixes=["Send fewer elements at a time."],
+        )
+
+
+def _asked(dependant: Dependant) -> Iterator[object]:
+    for part in dependant.dependencies:
+        yield part.call
+        yield from _asked(part)
 
 
 async def _quietly_abandon(work: RequestWork, error: BaseException) -> None:

@@ -84,7 +84,7 @@ async def suggest_account_mappings(asked: Write, body: SuggestIn) -> Suggested[A
 
 
 @router.patch(
-    "/account-mappings/{mapping_id}",
+    "/account-mappings/{mapping_id:uuid}",
     summary="Give a role to another account",
     responses=example(examples.ACCOUNT_MAPPING),
 )
@@ -102,7 +102,7 @@ async def change_account_mapping(
 
 
 @router.delete(
-    "/account-mappings/{mapping_id}", status_code=204, summary="Take a role from its account"
+    "/account-mappings/{mapping_id:uuid}", status_code=204, summary="Take a role from its account"
 )
 async def delete_account_mapping(asked: Write, mapping_id: UUID) -> Response:
     return await delete_mapping(asked.tenant, await asked.books(), MappingKind.ACCOUNT, mapping_id)

@@ -145,7 +145,7 @@ async def suggest_tax_mappings(asked: Write, body: SuggestIn) -> Suggested[TaxMa
 
 
 @router.patch(
-    "/tax-mappings/{mapping_id}",
+    "/tax-mappings/{mapping_id:uuid}",
     summary="Change a tax mapping, or confirm it again",
     responses=example(examples.TAX_MAPPING),
 )
@@ -163,6 +163,6 @@ async def change_tax_mapping(
     return TaxMappingOut.of(row)
 
 
-@router.delete("/tax-mappings/{mapping_id}", status_code=204, summary="Forget a tax mapping")
+@router.delete("/tax-mappings/{mapping_id:uuid}", status_code=204, summary="Forget a tax mapping")
 async def delete_tax_mapping(asked: Write, mapping_id: UUID) -> Response:
     return await delete_mapping(asked.tenant, await asked.books(), MappingKind.TAX, mapping_id)

@@ -95,7 +95,7 @@ async def suggest_item_mappings(asked: Write, body: SuggestIn) -> Suggested[Item
 
 
 @router.patch(
-    "/item-mappings/{mapping_id}",
+    "/item-mappings/{mapping_id:uuid}",
     summary="Map a price code to another item",
     responses=example(examples.ITEM_MAPPING),
 )
@@ -114,7 +114,9 @@ async def change_item_mapping(
     return ItemMappingOut.of(row)
 
 
-@router.delete("/item-mappings/{mapping_id}", status_code=204, summary="Forget an item mapping")
+@router.delete(
+    "/item-mappings/{mapping_id:uuid}", status_code=204, summary="Forget an item mapping"
+)
 async def delete_item_mapping(asked: Write, mapping_id: UUID) -> Response:
     return await delete_mapping(asked.tenant, await asked.books(), MappingKind.ITEM, mapping_id)
 
@@ -199,7 +201,7 @@ async def suggest_method_mappings(asked: Write, body: SuggestIn) -> Suggested[Me
 
 
 @router.patch(
-    "/payment-method-mappings/{mapping_id}",
+    "/payment-method-mappings/{mapping_id:uuid}",
     summary="Let payments of a method go elsewhere",
     responses=example(examples.METHOD_MAPPING),
 )
@@ -221,7 +223,7 @@ async def change_method_mapping(
 
 
 @router.delete(
-    "/payment-method-mappings/{mapping_id}",
+    "/payment-method-mappings/{mapping_id:uuid}",
     status_code=204,
     summary="Forget where payments of a method go",
 )

@@ -1,7 +1,6 @@
 """Who is calling, for which organization, and may they: the only source of the tenant."""
 
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -86,6 +85,8 @@ async def find_key(db: Database, plain: str, hash_key: str) -> ApiKey:
     Raises:
         Unauthorized: Unknown, expired or revoked; which of them is not told.
     """
+    if not plain.isascii() or not plain.isprintable():
+        raise _unauthorized()  # The database holds no NUL, and no key of ours such characters.
     prefix = plain[: len(KEY_MARK) + PREFIX_LENGTH]
     async with db.door() as session:
         key = await session.scalar(select(ApiKey).where(ApiKey.prefix == prefix))
@@ -157,55 +158,85 @@ IdempotencyKey = Annotated[
 ]
 
 
-def requires(scope: Scope) -> Callable[..., Awaitable[Tenant]]:
-    """Return the dependency that lets callers with *scope* in and opens their transaction."""
+class Requires:
+    """The dependency that lets callers with a scope in and opens their transaction."""
 
-    async def tenant(
-        request: Request,
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    ) -> Tenant:
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.__name__ = f"requires_{scope.value}"
+
+    async def before_body(self, request: Request) -> None:
+        """
+        Look at the key before anything of the body is read: nobody works for strangers.
+
+        Raises:
+            Unauthorized, Forbidden, TooManyRequests: Not this key, or not now.
+        """
+        credentials = await bearer(request)
         if credentials is None:
             raise _unauthorized()
         key = await find_key(
             request.app.state.db, credentials.credentials, request.app.state.hash_key
         )
         await within_limits(request, key)
-        if not GRANTS[scope] & set(key.scopes):
+        if not GRANTS[self.scope] & set(key.scopes):
             raise Forbidden(
-                f"This needs a key with the scope {scope.value!r}.",
-                fixes=[f"Ask the operator for a key with the scope {scope.value!r}."],
-                extra={"required_scope": scope.value},
+                f"This needs a key with the scope {self.scope.value!r}.",
+                fixes=[f"Ask the operator for a key with the scope {self.scope.value!r}."],
+                extra={"required_scope": self.scope.value},
             )
         structlog.contextvars.bind_contextvars(
             organization_id=str(key.organization_id), key_id=str(key.id)
         )
+        request.state.key = key
+
+    async def __call__(
+        self,
+        request: Request,
+        _: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    ) -> Tenant:
+        key: ApiKey = request.state.key
+        if request.method != "GET":
+            # However slowly it comes, no connection to the database waits for it.
+            await request.body()
         work: RequestWork = request.state.work
         session = await work.open(key.organization_id)
         if request.method == "POST":
             await answer_once(request, work, session, key.organization_id)
         return Tenant(key.organization_id, key.id, key.name, session, request.app.state.db)
 
-    tenant.__name__ = f"requires_{scope.value}"
-    return tenant
+
+class OperatorOnly:
+    """The dependency that lets only the operator in."""
+
+    __name__ = "operator"
+
+    async def before_body(self, request: Request) -> None:
+        """
+        Look at the key before anything of the body is read.
+
+        Raises:
+            Unauthorized: It is not the operator's.
+        """
+        credentials = await operator_bearer(request)
+        expected: str = request.app.state.operator_key
+        if credentials is None or not same(credentials.credentials, expected):
+            raise Unauthorized(
+                "This needs the operator's key.",
+                fixes=["Send `Authorization: Bearer <OPERATOR_KEY>`."],
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+    async def __call__(
+        self,
+        request: Request,
+        _: Annotated[HTTPAuthorizationCredentials | None, Depends(operator_bearer)],
+    ) -> Database:
+        db: Database = request.app.state.db
+        return db
 
 
-async def operator(
-    request: Request,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(operator_bearer)],
-) -> Database:
-    """Let only the operator in."""
-    expected: str = request.app.state.operator_key
-    if credentials is None or not same(credentials.credentials, expected):
-        raise Unauthorized(
-            "This needs the operator's key.",
-            fixes=["Send `Authorization: Bearer <OPERATOR_KEY>`."],
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    db: Database = request.app.state.db
-    return db
-
-
-Reader = Annotated[Tenant, Depends(requires(Scope.READ))]
-Writer = Annotated[Tenant, Depends(requires(Scope.WRITE))]
-Admin = Annotated[Tenant, Depends(requires(Scope.ADMIN))]
-Operator = Annotated[Database, Depends(operator)]
+Reader = Annotated[Tenant, Depends(Requires(Scope.READ))]
+Writer = Annotated[Tenant, Depends(Requires(Scope.WRITE))]
+Admin = Annotated[Tenant, Depends(Requires(Scope.ADMIN))]
+Operator = Annotated[Database, Depends(OperatorOnly())]

@@ -406,6 +406,24 @@ REQUESTS = (
     Words("billing_record_not_found", "There is no such billing record.", "", (LOOK_IT_UP,)),
     Words("conflict", "It clashes with what is there.", "The detail says how.", (AGAIN,)),
     Words(
+        "too_slow",
+        "The request came too slowly.",
+        "A body must arrive within two minutes.",
+        ("Send fewer records at a time.", "Send them over a faster line."),
+    ),
+    Words(
+        "too_many_values",
+        "The JSON holds more values than any record has.",
+        "It is refused before it is looked at: each mistake would have to be told.",
+        ("Send fewer elements at a time.",),
+    ),
+    Words(
+        "record_too_large",
+        "One line of the batch is larger than any record.",
+        "A record has at most 1024 KiB.",
+        ("Look whether a line break is missing.",),
+    ),
+    Words(
         "too_large",
         "The request is too large.",
         "Bodies are limited; see the description of the operation.",

@@ -1,5 +1,6 @@
-"""Bodies are counted, whatever their length says; nothing is decompressed."""
+"""Bodies are counted, whatever their length says, and timed; nothing is decompressed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -15,6 +16,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     app.add_middleware(BodyLimit, limit=10, ndjson_limit=20)
 
     @app.post("/read")
+    @app.post("/read/batch")
     async def read(request: Request) -> int:
         return len(await request.body())
 
@@ -50,9 +52,17 @@ async def chunks(*sizes: int) -> AsyncIterator[bytes]:
 async def test_announced_lengths_are_limited(
     client: httpx.AsyncClient, media: str, size: int, status: int
 ) -> None:
-    answer = await client.post("/read", content=b" " * size, headers={"Content-Type": media})
+    many = "/batch" if "ndjson" in media.lower() else ""
+
+    answer = await client.post(f"/read{many}", content=b" " * size, headers={"Content-Type": media})
 
     assert answer.status_code == status
+
+
+async def test_lines_are_for_batches(client: httpx.AsyncClient) -> None:
+    media = {"Content-Type": "application/x-ndjson"}
+
+    assert (await client.post("/read", content=b" " * 11, headers=media)).status_code == 413
 
 
 @pytest.mark.parametrize(("sizes", "status"), [((5, 5), 200), ((5, 5, 1), 413), ((50,), 413)])
@@ -91,3 +101,50 @@ async def test_identity_is_no_compression(client: httpx.AsyncClient) -> None:
     answer = await client.post("/unread", headers={"Content-Encoding": "identity"})
 
     assert answer.status_code == 200
+
+
+async def trickle(*, end: bool) -> AsyncIterator[bytes]:
+    yield b"["
+    await asyncio.sleep(0 if end else 60)
+    yield b"]"
+
+
+@pytest.mark.parametrize("path", ["/read", "/parsed"])
+async def test_a_body_that_trickles_in_is_not_waited_for(path: str) -> None:
+    app = FastAPI()
+    app.add_middleware(BodyLimit, seconds=0.2)
+
+    @app.post("/read")
+    async def read(request: Request) -> int:
+        return len(await request.body())
+
+    @app.post("/parsed")
+    async def parsed(body: list[int]) -> int:
+        return len(body)
+
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        media = {"Content-Type": "application/json"}
+        fast = await client.post(path, content=trickle(end=True), headers=media)
+        slow = await client.post(path, content=trickle(end=False), headers=media)
+
+    assert (fast.status_code, slow.status_code) == (200, 408)
+    assert slow.json()["code"] == "too_slow"
+    assert slow.json()["retryable"] is True
+
+
+async def test_work_after_the_body_may_take_its_time() -> None:
+    app = FastAPI()
+    app.add_middleware(BodyLimit, seconds=0.05)
+
+    @app.post("/work")
+    async def work(request: Request) -> bool:
+        await request.body()
+        await asyncio.sleep(0.2)
+        return await request.is_disconnected()
+
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.post("/work", content=b"[]")
+
+    assert (answer.status_code, answer.json()) == (200, False)

@@ -137,6 +137,54 @@ class TestHosts:
         assert answer.headers["strict-transport-security"] == "max-age=31536000"
 
 
+class TestConsole:
+    """Nobody is signed in, or out, by a page that is not ours."""
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site"},
+            {"Origin": "https://evil.example"},
+            {"Origin": "http://test.evil.example", "Host": "test"},
+        ],
+    )
+    @pytest.mark.parametrize("path", ["/console/sign-in", "/console/sign-out"])
+    async def test_forms_of_others_do_nothing(
+        self,
+        anonymous: httpx.AsyncClient,
+        tenant: tuple[Any, str],
+        path: str,
+        headers: dict[str, str],
+    ) -> None:
+        answer = await anonymous.post(path, data={"key": tenant[1]}, headers=headers)
+
+        assert answer.status_code == 403
+        assert "set-cookie" not in answer.headers
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://test"}, {"Origin": "null"}, {}],
+    )
+    async def test_our_own_forms_do(
+        self, anonymous: httpx.AsyncClient, tenant: tuple[Any, str], headers: dict[str, str]
+    ) -> None:
+        answer = await anonymous.post("/console/sign-in", data={"key": tenant[1]}, headers=headers)
+
+        assert answer.status_code == 303
+        assert "set-cookie" in answer.headers
+
+    @pytest.mark.parametrize(
+        "key", ["", "lw_\x00", "lw_\ud7ff", "lw_0123456789ab\x00", "\x7f", "’"]
+    )
+    async def test_what_is_no_key_is_a_wrong_one(
+        self, anonymous: httpx.AsyncClient, key: str
+    ) -> None:
+        answer = await anonymous.post("/console/sign-in", data={"key": key})
+
+        assert answer.status_code == 401
+
+
 def test_a_hundred_thousand_texts_stay_texts() -> None:
     """
     What stands between the apostrophes is all that a reader of the language sees of a text.

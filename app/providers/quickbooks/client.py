@@ -27,14 +27,13 @@ from app.kit.http import (
     HTTPError,
     InvalidURL,
     PoolTimeout,
-    Response,
+    TooBig,
     UnsupportedProtocol,
 )
 from app.providers.quickbooks import faults
 from app.providers.quickbooks.query import Statement
 
 MINOR_VERSION = "75"
-BIGGEST_ANSWER_BYTES = 64 * 1024 * 1024
 # QuickBooks gives up at 120 s; the rest is for an answer that trickles in.
 LONGEST_CALL_SECONDS = 180.0
 READ_ATTEMPTS = 4
@@ -207,6 +206,8 @@ class QuickBooksClient:
         except (ConnectError, ConnectTimeout, PoolTimeout, InvalidURL, UnsupportedProtocol) as lost:
             sent = False
             raise NotSent(explanation=f"No connection to QuickBooks: {_name(lost)}.") from lost
+        except TooBig as lost:
+            raise OutcomeUnknown(explanation="The answer was too big to be believed.") from lost
         except (HTTPError, OSError) as lost:
             raise OutcomeUnknown(explanation=f"The call broke off: {_name(lost)}.") from lost
         finally:
@@ -233,7 +234,7 @@ class QuickBooksClient:
             content=call.body,
             extensions={"trace": trace},
         ) as response:
-            return response.status_code, response.headers, await _body(response)
+            return response.status_code, response.headers, await response.aread()
 
     def _judge(self, status: int, headers: Mapping[str, str], body: bytes, token: str) -> Reply:
         trace_id = headers.get("intuit_tid") or headers.get("intuit-tid")
@@ -249,23 +250,6 @@ class QuickBooksClient:
         if verdict.error is not None:
             raise verdict.error
         return Reply(verdict.payload, status, trace_id)
-
-
-async def _body(response: Response) -> bytes:
-    """
-    Return the whole body, decompressed.
-
-    Raises:
-        OutcomeUnknown: It is bigger than any answer of QuickBooks.
-    """
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.aiter_bytes():
-        size += len(part)
-        if size > BIGGEST_ANSWER_BYTES:
-            raise OutcomeUnknown(explanation="The answer was too big to be believed.")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _backoff(attempt: int) -> float:

@@ -1,6 +1,7 @@
 """How a merchant lets us into their QuickBooks: Intuit's OAuth 2.0, by Authlib."""
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,8 +31,11 @@ from app.kit.http import (
 SCOPE = "com.intuit.quickbooks.accounting"
 INTUIT_ENVIRONMENTS = ("sandbox", "production")
 INTUIT_DOMAIN = ".intuit.com"
+INTUIT_HOST = re.compile(r"[a-z0-9.-]+\.intuit\.com(:443)?")
 DISCOVERY_SECONDS = 24 * 3600.0
 DISCOVERY_RETRY_SECONDS = 300.0
+# An answer with tokens has a few kilobytes.
+BIGGEST_ANSWER_BYTES = 1024 * 1024
 # What Intuit has answered for years, should an answer leave it out (101 days).
 REFRESH_TOKEN_SECONDS = 8_726_400
 
@@ -182,7 +186,7 @@ class QuickBooksAuthorization:
         client = AsyncOAuth2Client(
             client_id=self._client_id,
             client_secret=self._client_secret,
-            **client_options(verify=self._tls),
+            **client_options(verify=self._tls, biggest=BIGGEST_ANSWER_BYTES),
         )
         client.register_compliance_hook("access_token_response", _screen)
         client.register_compliance_hook("refresh_token_response", _screen)
@@ -248,8 +252,8 @@ class QuickBooksAuthorization:
         if self._is_stand_in():
             allowed = {urlsplit(known).netloc for known in (self._discovery_url, self._api_url)}
             return parts.scheme in ("http", "https") and parts.netloc in allowed
-        host = parts.hostname or ""
-        return parts.scheme == "https" and "@" not in parts.netloc and host.endswith(INTUIT_DOMAIN)
+        # Nothing that a browser might read as another host than we do: `evil.example\.intuit.com`.
+        return parts.scheme == "https" and INTUIT_HOST.fullmatch(parts.netloc) is not None
 
     def _is_stand_in(self) -> bool:
         """Tell whether somebody other than Intuit is meant to answer."""

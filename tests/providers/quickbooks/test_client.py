@@ -18,6 +18,7 @@ from app.accounting.errors import (
     RecordRejected,
     RetryLater,
 )
+from app.kit.http import AsyncClient, client_options
 from app.providers.quickbooks import client as client_module
 from app.providers.quickbooks.query import Select
 from tests.providers.quickbooks.doubles import REALM, ROOT, Wire
@@ -187,14 +188,12 @@ class TestWrite:
         assert caught.value.after == 17.0
         assert wire.gate.throttles == [17.0]
 
-    async def test_answer_that_is_too_big_is_not_believed(
-        self, wire: Wire, api: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(client_module, "BIGGEST_ANSWER_BYTES", 10)
+    async def test_answer_that_is_too_big_is_not_believed(self, api: respx.MockRouter) -> None:
         api.post(f"{ROOT}/invoice").respond(json=INVOICE)
 
-        with pytest.raises(OutcomeUnknown, match="too big"):
-            await wire.write()
+        async with AsyncClient(**client_options(biggest=10)) as http:
+            with pytest.raises(OutcomeUnknown, match="too big"):
+                await Wire(http=http).write()
 
     async def test_answer_that_never_ends_is_unknown(
         self, wire: Wire, api: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
