@@ -10,6 +10,7 @@ from simulator.books.faults import Fault
 from simulator.books.ledger import Posting
 from simulator.books.lists import display, draft_of, is_sparse, without_nothing
 from simulator.books.money import ZERO, cents, spread, total
+from simulator.books.numbers import claim_number, release_number
 from simulator.books.schemas_documents import JOURNAL_ENTRY
 from simulator.books.state import Books
 from simulator.books.tax import drop_global_calculation, tax_code_missing
@@ -54,6 +55,7 @@ def delete_journal_entry(books: Books, body: Wire) -> Wire:
     books.refuse_closed(former["TxnDate"])
     if books.applied.get(("JournalEntry", former["Id"])):
         raise Fault.has_dependencies("Unlink the linked transactions first.")
+    release_number(books, "JournalEntry", former["Id"], former.get("DocNumber"))
     books.withdraw("JournalEntry", former)
     return books.bury("JournalEntry", former)
 
@@ -69,6 +71,7 @@ def _store(books: Books, draft: Wire, former: Wire | None) -> Wire:
     lines = _lines(books, draft["Line"], sides, money["CurrencyRef"]["value"], on)
     _check(books, sides)
     id = books.store.next_id("transaction") if former is None else former["Id"]
+    _number(books, id, draft.get("DocNumber"), former)
     head = books.header(id) if former is None else books.next_header(former)
     row = without_nothing(
         {
@@ -92,6 +95,18 @@ def _store(books: Books, draft: Wire, former: Wire | None) -> Wire:
     ):
         raise Fault.business("The receivable of an entry with payments cannot be changed.")
     return stored
+
+
+def _number(books: Books, id: str, wanted: str | None, former: Wire | None) -> None:
+    """Take the number as sent; preferences for sales forms say nothing of journal entries."""
+    kept = None if former is None else former.get("DocNumber")
+    if wanted == kept:
+        return
+    holders = books.numbers.get(("JournalEntry", wanted)) if wanted else None
+    if wanted and holders and books.rules.journal_duplicate_docnum == "refuse":
+        raise Fault.duplicate_document(wanted, "JournalEntry", next(iter(holders)))
+    release_number(books, "JournalEntry", id, kept)
+    claim_number(books, "JournalEntry", id, wanted)
 
 
 def _named(postings: tuple[Posting, ...]) -> list[Posting]:

@@ -38,6 +38,8 @@ class Rules:
     """Whether a journal entry may post to an agency's tax account without a tax code."""
     journal_needs_tax_code: bool = False
     """GLOBAL: whether a journal line on an income or expense account needs a tax code (6000)."""
+    journal_duplicate_docnum: Literal["keep", "refuse"] = "keep"
+    """A journal entry with a number that another one has: taken as it is, or refused with 6140."""
     manual_code_alone: Literal["zero", "compute"] = "zero"
     """US-MANUAL: a header code without amounts."""
     ast_missing_code: Literal["TAX", "NON"] = "TAX"

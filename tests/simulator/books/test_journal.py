@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -77,6 +78,87 @@ class TestJournalEntry:
         assert refused.value.code == code
         assert bench.company.trial_balance() == {}
 
+    @pytest.mark.parametrize(
+        ("field", "length"), [("DocNumber", 21), ("PrivateNote", 4000), ("Description", 4000)]
+    )
+    def test_lengths(self, bench: Bench, field: str, length: int) -> None:
+        lines = [side(bench, "Debit", "Checking", "1"), side(bench, "Credit", "Services", "1")]
+        head: dict[str, Any] = {} if field == "Description" else {field: "x" * (length + 1)}
+        if field == "Description":
+            lines[0][field] = "x" * (length + 1)
+
+        with pytest.raises(Fault) as refused:
+            bench.new("JournalEntry", Line=lines, **head)
+
+        [error] = refused.value.errors
+        assert (error.code, error.element) == ("2050", field)
+
+    def test_unknown_and_inactive_accounts_and_customers(self, bench: Bench) -> None:
+        savings = bench.company.get("Account", bench.accounts["Savings"])
+        bench.change("Account", savings, Active=False)
+        gone = bench.new("Customer", DisplayName="Gone")
+        bench.change("Customer", gone, Active=False)
+        bench.accounts["Nowhere"] = "999999"
+        codes = []
+
+        for account, customer in (
+            ("Nowhere", None),
+            ("Savings", None),
+            ("Accounts Receivable (A/R)", "999999"),
+            ("Accounts Receivable (A/R)", gone["Id"]),
+        ):
+            debit = side(bench, "Debit", account, "1.00", customer)
+            with pytest.raises(Fault) as refused:
+                bench.new("JournalEntry", Line=[debit, side(bench, "Credit", "Services", "1.00")])
+            codes.append(refused.value.code)
+
+        assert codes == ["2500", "610", "2500", "610"]
+
+    def test_closed_period(self, bench: Bench) -> None:
+        row = summary(bench)
+        bench.company.close_books(date(2026, 3, 1))
+
+        for attempt in (
+            lambda: summary(bench),
+            lambda: bench.change("JournalEntry", row, PrivateNote="n"),
+            lambda: bench.company.delete("JournalEntry", bench.at("JournalEntry", row)),
+        ):
+            with pytest.raises(Fault) as refused:
+                attempt()
+            assert refused.value.code == "6210"
+
+    def test_number_is_kept_whatever_sales_forms_do(self, bench: Bench) -> None:
+        bench.company.set_preference("SalesFormsPrefs.CustomTxnNumbers", False)
+
+        assert summary(bench)["DocNumber"] == summary(bench)["DocNumber"] == "SUM-20260301-INV"
+
+    def test_number_of_another_entry_is_refused_by_rule(self, bench: Bench) -> None:
+        bench.company.rules.journal_duplicate_docnum = "refuse"
+        row = summary(bench)
+
+        with pytest.raises(Fault) as refused:
+            summary(bench)
+        assert refused.value.code == "6140"
+
+        bench.company.delete("JournalEntry", bench.at("JournalEntry", row))
+        assert summary(bench)["DocNumber"] == "SUM-20260301-INV"
+
+    def test_entries_are_not_voided(self, bench: Bench) -> None:
+        row = summary(bench)
+
+        with pytest.raises(Fault):
+            bench.company.void("JournalEntry", bench.at("JournalEntry", row))
+        assert bench.see("JournalEntry", row)["SyncToken"] == "0"
+
+    def test_lines_of_us_companies_have_no_tax_code(self) -> None:
+        bench = Bench("us_manual")
+        line = side(bench, "Credit", "Services", "1.00", TaxCodeRef={"value": "TAX"})
+
+        with pytest.raises(Fault) as refused:
+            bench.new("JournalEntry", Line=[side(bench, "Debit", "Checking", "1.00"), line])
+
+        assert refused.value.code == "6100"
+
     def test_one_receivable_line_by_rule(self, bench: Bench) -> None:
         lines = [
             side(bench, "Debit", "Accounts Receivable (A/R)", "1.00", bench.customer),
@@ -142,6 +224,63 @@ class TestJournalEntry:
 
         assert bench.company.trial_balance() == {}
         assert bench.company.get("Customer", bench.customer)["Balance"] == 0
+
+
+class TestSeveralCurrencies:
+    @pytest.fixture
+    def several(self) -> Bench:
+        return Bench("multicurrency")
+
+    def entry(self, bench: Bench, receivable: str, customer: str, **more: Any) -> dict[str, Any]:
+        debit = side(bench, "Debit", "Services", "100.00", customer)
+        debit["JournalEntryLineDetail"]["AccountRef"] = {"value": receivable}
+        return bench.new(
+            "JournalEntry", Line=[debit, side(bench, "Credit", "Services", "100.00")], **more
+        )
+
+    def foreign(self, bench: Bench) -> tuple[str, str]:
+        """Return a receivable account and a customer in US dollars."""
+        receivable = bench.new(
+            "Account",
+            Name="A/R - USD",
+            AccountType="Accounts Receivable",
+            CurrencyRef={"value": "USD"},
+        )
+        customer = bench.new("Customer", DisplayName="US", CurrencyRef={"value": "USD"})
+        return receivable["Id"], customer["Id"]
+
+    def test_entry_in_its_own_currency(self, several: Bench) -> None:
+        receivable, customer = self.foreign(several)
+
+        row = self.entry(
+            several,
+            receivable,
+            customer,
+            CurrencyRef={"value": "USD"},
+            ExchangeRate=D("1.25"),
+        )
+
+        assert (row["CurrencyRef"]["value"], row["ExchangeRate"]) == ("USD", D("1.25"))
+        assert several.company.trial_balance()[several.accounts["Services"]] == D("-125.00")
+
+    def test_what_does_not_fit_together(self, several: Bench) -> None:
+        receivable, customer = self.foreign(several)
+        home = several.accounts["Accounts Receivable (A/R)"]
+        usd: dict[str, Any] = {"CurrencyRef": {"value": "USD"}, "ExchangeRate": D("1.25")}
+        cad: dict[str, Any] = {"CurrencyRef": {"value": "CAD"}}
+        codes = []
+
+        for account, person, more in (
+            (home, several.customer, usd),
+            (receivable, customer, cad),
+            (receivable, several.customer, usd),
+            (receivable, customer, {}),
+        ):
+            with pytest.raises(Fault) as refused:
+                self.entry(several, account, person, **more)
+            codes.append(refused.value.code)
+
+        assert codes == ["6000", "6000", "6000", "2020"]
 
 
 class TestPurchase:
