@@ -35,7 +35,7 @@ from app.books.schemas import (
 )
 from app.books.service import BookFilter, Listed, ListedPage, books_of, list_entries
 from app.kit.answers import example
-from app.kit.fields import Instant, Text
+from app.kit.fields import CurrencyCode, Instant, Text
 from app.kit.web import Cursor, Limit, Page, Route, refusals
 from app.organizations.access import Reader, Tenant
 
@@ -71,10 +71,19 @@ class BookQuery:
         return (await books_of(self.tenant.session, self.integration_id)).company.id
 
     async def page(
-        self, kind: BookKind, record_type: type[R], *, linked: bool | None = None
+        self,
+        kind: BookKind,
+        record_type: type[R],
+        *,
+        linked: bool | None = None,
+        said: Mapping[str, str | None] | None = None,
     ) -> ListedPage[R]:
         chosen = BookFilter(
-            name=self.name, active=self.active, linked=linked, updated_since=self.updated_since
+            name=self.name,
+            active=self.active,
+            linked=linked,
+            updated_since=self.updated_since,
+            said=said or {},
         )
         return await list_entries(
             self.tenant.session,
@@ -140,8 +149,19 @@ async def items(asked: Asked, linked: Linked = None) -> Page[ItemRow]:
     responses=_one(examples.ACCOUNTS),
     summary="The imported chart of accounts",
 )
-async def accounts(asked: Asked) -> Page[AccountRow]:
-    return page_of(AccountRow, await asked.page(BookKind.ACCOUNT, Account))
+async def accounts(
+    asked: Asked,
+    type: Annotated[Text | None, Query(description="Such as Bank or Income")] = None,
+    number: Annotated[Text | None, Query(description="The account's number, exactly")] = None,
+    currency: Annotated[CurrencyCode | None, Query()] = None,
+) -> Page[AccountRow]:
+    """
+    The whole chart, whenever its accounts were created: inactive ones are shown as inactive.
+
+    An import reads it whole, whatever its range, so that no older account is missing.
+    """
+    said = {"type": type, "number": number, "currency": currency}
+    return page_of(AccountRow, await asked.page(BookKind.ACCOUNT, Account, said=said))
 
 
 @router.get(

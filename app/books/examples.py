@@ -9,6 +9,7 @@ ACCOUNTS: dict[str, Any] = {
     "updated_in_books_at": None,
     "changed_at": "2026-03-01T12:10:03Z",
     "name": "Subscription income",
+    "full_name": "Subscription income",
     "number": "4000",
     "type": "Income",
     "sub_type": "ServiceFeeIncome",

@@ -43,6 +43,7 @@ class ItemRow(LinkedRow):
 
 class AccountRow(BookRow):
     name: str
+    full_name: str
     number: str | None
     type: str
     sub_type: str | None

@@ -1,6 +1,7 @@
 """Which books an integration has, and the lists imported from them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic
 from uuid import UUID
@@ -66,13 +67,14 @@ class BookFilter:
     Which entries are asked for.
 
     *name* is contained in the folded name; *updated_since* is compared with the instant at which
-    an import last saw the entry change.
+    an import last saw the entry change. *said* are members of the entry that must be exactly so.
     """
 
     name: str | None = None
     active: bool | None = None
     linked: bool | None = None
     updated_since: datetime | None = None
+    said: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,9 @@ async def list_entries(
         statement = statement.where(is_linked() if chosen.linked else ~is_linked())
     if chosen.updated_since is not None:
         statement = statement.where(BookEntry.changed_at >= chosen.updated_since)
+    for member, value in chosen.said.items():
+        if value is not None:
+            statement = statement.where(BookEntry.body[member].astext == value)
     order = (BookEntry.name_key, BookEntry.external_id)
     after = decode_cursor(cursor, str, str)
     if after is not None:

@@ -20,6 +20,7 @@ from app.mappings.proposals import Choice, Proposal, propose_account, propose_ac
 from app.mappings.repository import MappingKind, add_mapping, get_mapping, mappings_of
 from app.mappings.roles import (
     CURRENCIES,
+    INSTEAD_OF_INCOME,
     KEYS,
     RECEIVABLE_TYPE,
     Place,
@@ -239,7 +240,11 @@ def _effective(ground: Ground, place: Place) -> MappedAccount | None:
     if not ground.journal or place.role not in set(Role):
         return None
     found = ground.chart.account_for(place.role, place.key, place.currency)
-    return found if isinstance(found, MappedAccount) else None
+    if isinstance(found, MappedAccount):
+        return found
+    if place.role in INSTEAD_OF_INCOME and found.code == "unmapped_account":
+        return _effective(ground, Place(role=Role.INCOME.value, key=place.key))
+    return None
 
 
 # ---------------------------------------------------------------- saved

@@ -59,6 +59,8 @@ KEYS: Mapping[str, str] = {
     Role.DEPOSIT: "a payment method",
     Role.REFUND: "a payment method",
 }
+# Without an account of their own these go where their charges' income does.
+INSTEAD_OF_INCOME = frozenset({Role.DISCOUNT, Role.WRITE_OFF, Role.HOUSE_CREDIT})
 CURRENCIES = frozenset({Role.RECEIVABLE, Role.DEPOSIT, Role.REFUND})
 
 

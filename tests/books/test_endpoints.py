@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import httpx
+import pytest
 
 from app.accounting.records import BooksDocument, Kind, NamedEntry, TaxAgency
 from app.books.kinds import BookKind
@@ -116,6 +117,34 @@ async def test_item_and_account_rows(maple: Connected) -> None:
     assert (item["type"], item["income_account_id"], item["taxable"]) == ("Service", "79", True)
     assert (account["number"], account["type"]) == ("4000", "Income")
     assert account["sub_type"] == "ServiceFeeIncome"
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({}, ["1", "2", "3", "4"]),
+        ({"type": "Bank"}, ["2", "3"]),
+        ({"type": "Bank", "currency": "USD"}, ["3"]),
+        ({"number": "4000"}, ["1"]),
+        ({"type": "Bank", "active": "false"}, []),
+        ({"active": "false"}, ["4"]),
+        ({"number": "40"}, []),
+    ],
+)
+async def test_the_chart_is_narrowed(
+    maple: Connected, params: dict[str, str], expected: list[str]
+) -> None:
+    await maple.store(
+        BookKind.ACCOUNT,
+        build_account("1", "A", number="4000", currency="CAD"),
+        build_account("2", "B", "Bank", currency="CAD"),
+        build_account("3", "C", "Bank", currency="USD"),
+        build_account("4", "D", number="4001", active=False),
+    )
+
+    answer = await maple.client.get(f"{maple.path}/books/accounts", params=params)
+
+    assert [row["external_id"] for row in answer.json()["data"]] == expected
 
 
 async def test_a_tax_code_shows_its_rates_with_name_percent_and_agency(maple: Connected) -> None:

@@ -171,6 +171,18 @@ class TestListed:
         assert (after["status"], after["effective_account_id"]) == ("unmapped", "2")
         assert after["effective_account_name"] == "Setup"
 
+    async def test_what_lowers_income_goes_where_income_does(self, journal: Connected) -> None:
+        await charge(journal, "coupon", "4900", kind="discount")
+        await mapped(journal, "income", "2")
+        await mapped(journal, "write_off", "9")
+
+        found = await rows(journal)
+
+        assert found["discount", "4900"]["effective_account_id"] == "2"
+        assert found["house_credit",]["effective_account_id"] == "2"
+        assert found["write_off",]["effective_account_id"] == "9"
+        assert found["rounding",]["effective_account_id"] is None
+
 
 class TestSuggested:
     async def test_by_number_then_by_exact_name(self, journal: Connected) -> None:
