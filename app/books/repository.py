@@ -339,3 +339,18 @@ async def billing_ids_of(
         )
     )
     return {row.external_id: row.billing_id for row in rows}
+
+
+async def inactive_linked(
+    session: AsyncSession, company_id: UUID, kind: BookKind
+) -> dict[str, str]:
+    """Return the names of the inactive entries that billing records stand for, by external id."""
+    rows = await session.execute(
+        select(BookEntry.external_id, BookEntry.name).where(
+            BookEntry.company_id == company_id,
+            BookEntry.kind == kind.value,
+            BookEntry.active.is_(False),
+            is_linked(),
+        )
+    )
+    return dict(rows.all())

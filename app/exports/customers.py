@@ -101,6 +101,8 @@ class CustomerDecider:
             return Settle(outcome=missing_outcome())
         if link.state == LinkState.DRIFTED.value:
             return Settle(outcome=drifted_outcome(link))
+        if inactive := facts.inactive_customers.get(link.external_id or ""):
+            return _inactive(inactive)
         # One that was only ever linked is not overwritten; later edits in billing are.
         if link.content_hash is None:
             link.content_hash = content_hash
@@ -114,6 +116,18 @@ class CustomerDecider:
             content_hash=content_hash,
             hints=LookHints(name=draft.display_name),
         )
+
+
+def _inactive(name: str) -> Settle:
+    return refused(
+        "customer_inactive",
+        "The customer was made inactive in QuickBooks.",
+        f"{name!r} was made inactive there, or merged into another customer; QuickBooks takes no "
+        "documents for it. Nothing was sent.",
+        "Make the customer active again in QuickBooks, and import customers.",
+        "Or link the billing customer to another one (customer mappings): after a merge, to the "
+        "one that was kept.",
+    )
 
 
 def _currency(facts: ExportFacts, customer: billing.Customer) -> str | None:

@@ -14,6 +14,7 @@ from app.billing import repository as billing_rows
 from app.billing import schemas as billing
 from app.billing.models import BillingRecord
 from app.books import repository as books
+from app.books.kinds import BookKind
 from app.connections.models import Company
 from app.exports.drafts import book_name
 from app.exports.tax import PriceCodes, RateTarget, TaxTarget
@@ -78,6 +79,8 @@ class ExportFacts:
     any_refunds: bool = True
     # Whether an invoice stands in the books as a credit memo, so that others are asked for theirs.
     any_credited_invoices: bool = True
+    # Linked customers that were made inactive in the books, as last imported: names by their ids.
+    inactive_customers: Mapping[str, str] = field(default_factory=dict)
     # How many documents of the job need each set of taxes; counted when the job was planned.
     affected: Mapping[PriceCodes, int] = field(default_factory=dict)
     places: dict[str, ItemPlace] = field(default_factory=dict)
@@ -187,6 +190,7 @@ async def load_facts(
         if profile.tax_model is TaxModel.US_AST
         else None,
         any_refunds=await _any_refunds(session, integration_id),
+        inactive_customers=await books.inactive_linked(session, company_id, BookKind.CUSTOMER),
         any_credited_invoices=bool(await credited_invoices(session, company_id, limit=1)),
         affected=affected or {},
     )

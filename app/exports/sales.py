@@ -339,6 +339,16 @@ async def customer_of(
                 details={"customer": billing_id},
             )
         )
+    if inactive := facts.inactive_customers.get(link.external_id):
+        raise Refusal(
+            blocked(
+                "customer_inactive",
+                f"The customer {inactive!r} was made inactive in QuickBooks (or merged).",
+                "Make it active again in QuickBooks and import customers, or link the billing "
+                "customer to another one.",
+                details={"customer": billing_id},
+            )
+        )
     return link.external_id
 
 

@@ -20,6 +20,7 @@ from app.exports.items import ItemDecider
 from app.exports.payments import ApplicationDecider, PaymentDecider
 from app.exports.plan import PLAN, make_plan, save_plan, steps_for
 from app.exports.process import Decide, Lane, process
+from app.exports.refresh import READ_AT, refresh_taxes
 from app.exports.refund_currencies import name_refund_currencies
 from app.exports.refunds import RefundDecider, RefundLinkDecider
 from app.exports.sales import RemovalDecider, SalesDecider
@@ -68,6 +69,7 @@ class ExportWork:
         return await self._work_off(context, job, step)
 
     async def _plan(self, context: WorkContext, job: JobView, step: StepView) -> None:
+        taxes_read_at = await refresh_taxes(context, job)
         async with context.transaction() as session:
             codes = await billing_rows.price_codes(session, job.integration_id)
             profile = context.profile
@@ -80,7 +82,10 @@ class ExportWork:
                 {"price_codes": sorted(price_codes), "documents": number}
                 for price_codes, number in plan.tax_sets.items()
             ]
-            await save_cursor(session, step.id, cursor={"tax_sets": affected})
+            cursor: dict[str, Any] = {"tax_sets": affected}
+            if taxes_read_at is not None:
+                cursor[READ_AT] = taxes_read_at
+            await save_cursor(session, step.id, cursor=cursor)
 
     async def _work_off(self, context: WorkContext, job: JobView, step: StepView) -> bool:
         async with context.transaction() as session:

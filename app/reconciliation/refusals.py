@@ -161,6 +161,17 @@ RECORDS = (
         ("Bill what the customer owes as an invoice, and credits with positive amounts.",),
     ),
     Words(
+        "customer_inactive",
+        "The customer was made inactive in QuickBooks.",
+        "It was made inactive there, or merged into another one; QuickBooks takes no documents for "
+        "it. Nothing was sent.",
+        (
+            "Make the customer active again in QuickBooks, and import customers.",
+            "Or link the billing customer to another one (customer mappings): after a merge, to "
+            "the one that was kept.",
+        ),
+    ),
+    Words(
         "sign_changed",
         "The total has changed its sign since the invoice was posted.",
         "A negative invoice is a credit memo in QuickBooks, and neither is made of the other.",

@@ -139,6 +139,45 @@ async def test_books_closed_beforehand_refuse_without_a_call(town: Town) -> None
         assert len([c for c in created if c["entity"] == "Invoice"]) == 1
 
 
+async def test_closed_days_move_to_the_first_open_one_where_that_is_the_policy(
+    town: Town,
+) -> None:
+    async with town.neighbour(items=2, customers=2) as other:
+        await prepared(other)
+        await other.invoice("i0", invoice_date="2026-03-30", **untaxed())
+        await other.exported("invoices")
+        town.simulator.close_books("2026-03-31", other.realm_id)
+        await disconnected_and_back(other)
+        await other.call("PATCH", "", {"settings": {"closed_books": "first_open_day"}})
+        await other.invoice("i0", invoice_date="2026-03-30", due_date="2026-05-31", **untaxed())
+        await other.invoice("i1", invoice_date="2026-03-31", **untaxed())
+
+        job = await other.exported("invoices")
+
+        records = {row["billing_id"]: row for row in await other.records(job, kind="invoice")}
+        assert records["i0"]["code"] == "closed_books"  # It stands in the closed period.
+        assert records["i1"]["action"] == "created"
+        [moved] = [
+            row
+            for row in other.documents("Invoice")
+            if row["Id"] == records["i1"]["document"]["id"]
+        ]
+        assert moved["TxnDate"] == "2026-04-01"
+        assert "dated 2026-03-31" in moved["PrivateNote"]
+
+        await other.invoice("i1", invoice_date="2026-03-31", due_date="2026-06-30", **untaxed())
+        edited = await other.exported("invoices")
+
+        records = {row["billing_id"]: row for row in await other.records(edited, kind="invoice")}
+        assert records["i1"]["action"] == "updated"
+        [moved] = [
+            row
+            for row in other.documents("Invoice")
+            if row["Id"] == records["i1"]["document"]["id"]
+        ]
+        assert (moved["TxnDate"], moved["DueDate"]) == ("2026-04-01", "2026-06-30")
+
+
 async def test_books_closed_in_between_park_the_record_until_they_open(town: Town) -> None:
     async with town.neighbour(items=2, customers=2) as other:
         await prepared(other)

@@ -169,3 +169,37 @@ async def test_a_customer_edited_in_the_books_blocks_none_of_its_documents(
     assert (await case.record(job, "", "customer"))["code"] == "drifted"
     assert (await case.record(job, "i2"))["action"] == "created"
     assert in_books(case, customer["Id"])["CompanyName"] == "By hand"
+
+
+async def test_a_customer_made_inactive_in_the_books_holds_its_documents_back(
+    case: Case, town: Town
+) -> None:
+    theirs = await made(case, f"Gone {case.number}")
+    await town.put("customers", case.customer, display_name=f"Gone {case.number}")
+    await export(case)
+    await case.invoice("i1", status="void")  # Nobody with a balance is made inactive.
+    await case.export("invoices")
+    await inactive(case, theirs, True)
+    await case.invoice("i2")
+    case.mark()
+
+    job = await case.export("invoices")
+
+    record = await case.record(job, "", "customer")
+    assert (record["state"], record["code"]) == ("rejected", "customer_inactive")
+    assert len(record["fixes"]) == 2
+    blocked = await case.record(job, "i2")
+    assert (blocked["state"], blocked["code"]) == ("blocked", "customer_inactive")
+    assert case.writes() == []
+
+    await inactive(case, theirs, False)
+    again = await case.export("invoices")
+    assert (await case.record(again, "i2"))["action"] == "created"
+
+
+async def inactive(case: Case, external_id: str, yes: bool) -> None:
+    """Make a customer inactive in the books, or active again, and import."""
+    body = {"Id": external_id, "SyncToken": in_books(case, external_id)["SyncToken"]}
+    name = f"Gone {case.number}"
+    case.edit("update", "Customer", body | {"sparse": True, "Active": not yes, "DisplayName": name})
+    await case.merchant.imported("customers")
