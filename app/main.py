@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
+from app import explorer
 from app.billing import endpoints as billing
 from app.books import endpoints as books
 from app.bootstrap import Collaborators
@@ -49,6 +50,7 @@ def routers() -> list[APIRouter]:
         browser.router,
         console.router,
         pages.router,
+        explorer.router,
     ]
 
 
@@ -67,6 +69,9 @@ def create_app(collaborators: Collaborators) -> FastAPI:
         generate_unique_id_function=operation_id,
         # Such a redirect would repeat whatever host the request named.
         redirect_slashes=False,
+        # FastAPI's own pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
     )
     collaborators.attach(app.state)
     install_problem_handlers(app)

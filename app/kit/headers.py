@@ -21,15 +21,6 @@ DEFAULTS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# The page that explores the API takes its script from where FastAPI says; nothing else may.
-EXPLORERS = frozenset(("/docs", "/redoc"))
-EXPLORER_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; "
-    "style-src 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com; "
-    "font-src https://fonts.gstatic.com; worker-src blob:; "
-    "img-src 'self' data: https://fastapi.tiangolo.com https://cdn.redoc.ly; connect-src 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
 # Only where the operator's public address is https: a browser then never tries http again.
 STRICT_TRANSPORT = "max-age=31536000"
 
@@ -62,8 +53,6 @@ class Headers:
         async def finish(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                if scope["path"] in EXPLORERS:
-                    headers.setdefault("Content-Security-Policy", EXPLORER_POLICY)
                 if _is_public_https(scope):
                     headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
                 for name, value in DEFAULTS.items():

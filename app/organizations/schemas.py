@@ -44,6 +44,7 @@ class RotationIn(Strict):
 
     overlap_hours: int = Field(
         default=24,
+        strict=True,  # `false` is no number of hours, and least of all 0.
         ge=0,
         le=168,
         description="How long the old key works beside the new one; 0 ends it at once",

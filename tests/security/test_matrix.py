@@ -454,6 +454,10 @@ async def test_routes_outside_the_description_are_pages_for_browsers(world: Worl
     assert hidden == {
         "/",
         "/assets/ledgerwire.css",
+        "/docs",
+        "/docs/explorer.js",
+        "/docs/swagger-ui-bundle.js",
+        "/docs/swagger-ui.css",
         "/console",
         "/console/sign-in",
         "/console/sign-out",
