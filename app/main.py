@@ -16,6 +16,7 @@ from app.health import install_health
 from app.imports import endpoints as imports
 from app.integrations import endpoints as integrations
 from app.jobs import endpoints as jobs
+from app.journal import endpoints as journal
 from app.kit import pages
 from app.kit.headers import GuardedAPI
 from app.kit.limits import BodyLimit
@@ -45,6 +46,7 @@ def routers() -> list[APIRouter]:
         account_mappings.router,
         imports.router,
         jobs.router,
+        journal.router,
         reconciliation.router,
         errors.router,
         browser.router,

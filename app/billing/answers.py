@@ -111,11 +111,27 @@ class Stored(BaseModel):
     )
 
 
+class JournalPart(BaseModel):
+    """A part of the record in a summarized journal entry."""
+
+    entry: str
+    number: str = Field(description="The entry's number in the books")
+    line: int | None = Field(description="Null until the entry is sent")
+    revision: int
+    effect: Literal["billed", "taken_back"]
+    component: str = Field(description="`gross`, `money`, `net:<price code>`, `tax:<price code>`")
+    debit: str | None
+    credit: str | None
+
+
 class Detailed(Stored):
     """What is added to a record by itself: am I in QuickBooks, and if not, why."""
 
     link: LinkState | None = None
     postings: list[PostingState] | None = None
+    journal: list[JournalPart] | None = Field(
+        default=None, description="Where it stands in summarized journal entries"
+    )
 
 
 class UpsertOut(BaseModel):
@@ -194,4 +210,5 @@ def shown(row: BillingRecord, status: dict[str, Any] | None) -> dict[str, Any]:
         "quickbooks": known.get("quickbooks"),
         "link": known.get("link"),
         "postings": known.get("postings"),
+        "journal": known.get("journal"),
     }

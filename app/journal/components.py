@@ -10,26 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 
 from app.billing import schemas as billing
 from app.billing.arithmetic import DocumentSums, UnreadableDocument, read_document
 from app.journal.periods import EntryKind
 from app.kit.money import ZERO
-
-
-class Role(StrEnum):
-    """What an account is to billing; each is mapped to an account of the books."""
-
-    RECEIVABLE = "receivable"
-    INCOME = "income"
-    DISCOUNT = "discount"
-    TAX = "tax"
-    DEPOSIT = "deposit"
-    REFUND = "refund"
-    WRITE_OFF = "write_off"
-    HOUSE_CREDIT = "house_credit"
-    ROUNDING = "rounding"
+from app.mappings.roles import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.journal import JournalEntryDraft
-from app.accounting.records import Customer, LookHints, TaxModel
-from app.books import repository as books
-from app.books.kinds import BookKind
-from app.books.models import BookEntry
+from app.accounting.records import LookHints, TaxModel
 from app.exports.decisions import (
     Decision,
     Refusal,
@@ -32,10 +28,10 @@ from app.exports.decisions import (
 )
 from app.exports.facts import ExportFacts
 from app.exports.writes import Composer
+from app.integrations.masters import MasterCustomer, MasterProblem
 from app.jobs.models import Record
 from app.jobs.records import Outcome
 from app.journal import store
-from app.journal.components import Role
 from app.journal.deltas import Member, words_of
 from app.journal.lines import Line, Places, Summary, Unplaced, receivables, summarize
 from app.journal.periods import GroupKey
@@ -46,6 +42,7 @@ from app.ledger.membership import JournalEntry, JournalMember
 from app.ledger.models import Link
 from app.ledger.outcomes import drifted_outcome, missing_outcome
 from app.ledger.states import LinkState
+from app.mappings.roles import Role
 
 MOST_LISTED = 20
 
@@ -60,7 +57,7 @@ class Composed:
     txn_date: date
     memo: str
     summary: Summary
-    customer: Mapping[str, Any] | None
+    customer: MasterCustomer | None
     draft: JournalEntryDraft
 
     def rows(self) -> list[Json]:
@@ -80,8 +77,8 @@ def line_row(line: Line, entry: Composed) -> Json:
         "debit": amount if line.amount > 0 else None,
         "credit": amount if line.amount < 0 else None,
         "description": line.description,
-        "customer_id": customer["id"] if customer else None,
-        "customer_name": customer["name"] if customer else None,
+        "customer_id": customer.customer_id if customer else None,
+        "customer_name": customer.name if customer else None,
         "class_id": line.place.class_id,
         "department_id": line.place.department_id,
         "members": line.members,
@@ -100,17 +97,23 @@ class EntryRules:
     facts: ExportFacts
     places: Places
     today: date
-    # Whether tax may stand on plain lines in a company that computes tax by codes.
-    tax_lines_confirmed: bool = False
+    # By currency; looked up in the books when the work began.
+    masters: Mapping[str, MasterCustomer | MasterProblem]
+    # Whether the books were found to take tax on plain lines, where they compute it by codes.
+    plain_tax_lines: bool | None = None
+
+    @property
+    def refuses_rounding(self) -> bool:
+        return self.facts.settings.journal.rounding == "refuse"
 
 
-async def compose(
-    session: AsyncSession,
+def compose(
     rules: EntryRules,
     key: GroupKey,
     sequence: int,
     members: Sequence[Member],
     *,
+    number: str,
     dated: date | None = None,
 ) -> Composed:
     """
@@ -124,10 +127,12 @@ async def compose(
         summary = summarize(members, rules.places, currency=key.currency)
     except Unplaced as unplaced:
         raise Refusal(_unplaced(unplaced, key)) from unplaced
+    if any(line.correction for line in summary.lines) and rules.refuses_rounding:
+        raise Refusal(_rounding_refused(summary, key))
     if not summary.posted:
         raise Refusal(skipped("nothing_to_post", "What it sums up comes to zero on every account."))
     _check_lines(rules, summary, key)
-    customer = await _customer_of(session, rules, summary, key)
+    customer = _customer_of(rules, summary, key)
     day, remark = _day(rules, key, sequence, members, dated)
     facts = rules.facts
     prefix = facts.settings.documents.memo_prefix
@@ -135,9 +140,11 @@ async def compose(
     memo = f"{prefix + ' ' if prefix else ''}{words}{remark}"
     foreign = facts.profile.multicurrency and key.currency != facts.profile.home_currency
     draft = JournalEntryDraft(
-        number=key.number(sequence),
+        number=number,
         txn_date=day,
-        lines=tuple(line.draft(customer["id"] if customer else None) for line in summary.posted),
+        lines=tuple(
+            line.draft(customer.customer_id if customer else None) for line in summary.posted
+        ),
         currency=facts.document_currency(key.currency),
         exchange_rate=summary.rate if foreign else None,
         note=memo,
@@ -145,7 +152,7 @@ async def compose(
     return Composed(
         key=key,
         sequence=sequence,
-        number=key.number(sequence),
+        number=number,
         txn_date=day,
         memo=memo,
         summary=summary,
@@ -172,8 +179,13 @@ class EntryDecider:
         key = store.group_key(entry)
         members = [store.member_of(row, key) for row in rows]
         try:
-            composed = await compose(
-                session, self._rules, key, entry.sequence, members, dated=entry.txn_date
+            composed = compose(
+                self._rules,
+                key,
+                entry.sequence,
+                members,
+                number=entry.number,
+                dated=entry.txn_date,
             )
         except Refusal as refusal:
             return refusal.decision
@@ -260,26 +272,24 @@ def _check_taxes(rules: EntryRules, members: Sequence[Member]) -> None:
         Refusal: Tax would stand on a line without a code where every tax has one; whether
             QuickBooks takes that, and what it does to the tax return, is not known.
     """
-    if rules.facts.profile.tax_model is not TaxModel.GLOBAL or rules.tax_lines_confirmed:
+    if rules.facts.profile.tax_model is not TaxModel.GLOBAL or rules.plain_tax_lines:
         return
     taxes = sorted({member.key or "" for member in members if member.role is Role.TAX})
     if not taxes:
         return
+    asked = "was asked and refuses it" if rules.plain_tax_lines is False else "was not asked yet"
     raise Refusal(
         Settle(
             outcome=Outcome(
                 state="blocked",
                 code="journal_tax_unconfirmed",
-                cause="It is not known yet how this company's QuickBooks takes tax in a journal "
-                "entry.",
-                explanation=f"The entry holds {', '.join(taxes)}. In companies with GST, HST or "
-                "VAT every tax is computed by codes; tax on a plain line may be refused, or be "
-                "missing from the tax return.",
+                cause="This company's QuickBooks is not known to take tax in a journal entry.",
+                explanation=f"The entry holds {', '.join(taxes[:MOST_LISTED])}. In companies with "
+                "GST, HST or VAT every tax is computed by codes; tax on a plain line may be "
+                f"refused, or be missing from the tax return. This company {asked}.",
                 fixes=(
-                    "Run `ledgerwire probe` against a sandbox company of the same country: it asks "
-                    "QuickBooks (`journal_tax_line`).",
-                    "If it is taken and your accountant agrees, set journal.tax_lines to "
-                    "`confirmed` in the integration's settings, and export again.",
+                    "Run `ledgerwire probe` with this integration: it writes such an entry, looks "
+                    "at it and deletes it. If QuickBooks takes it, export again.",
                     "Or use the mode full_synchronization.",
                 ),
                 details={"price_codes": taxes[:MOST_LISTED]},
@@ -311,6 +321,18 @@ def _unplaced(unplaced: Unplaced, key: GroupKey) -> Settle:
                 for each in missing
             ],
         },
+    )
+
+
+def _rounding_refused(summary: Summary, key: GroupKey) -> Settle:
+    return refused(
+        "rounding_refused",
+        "The documents of the entry have several exchange rates.",
+        f"QuickBooks takes one for the whole entry ({summary.rate.normalize():f}), and what "
+        "accounts in home currency would be off by may not be corrected on a rounding account.",
+        "Set journal.rounding to `account`, and map the role rounding.",
+        "Or bill one rate a day for each currency.",
+        details={"currency": key.currency},
     )
 
 
@@ -350,9 +372,7 @@ def _check_lines(rules: EntryRules, summary: Summary, key: GroupKey) -> None:
         )
 
 
-async def _customer_of(
-    session: AsyncSession, rules: EntryRules, summary: Summary, key: GroupKey
-) -> Mapping[str, Any] | None:
+def _customer_of(rules: EntryRules, summary: Summary, key: GroupKey) -> MasterCustomer | None:
     """
     Return the master customer, if a line is on accounts receivable.
 
@@ -361,12 +381,8 @@ async def _customer_of(
     """
     if not receivables(summary):
         return None
-    facts = rules.facts
-    own = {key.currency} | ({None} if key.currency == facts.profile.home_currency else set())
-    chosen = next(
-        (each for each in facts.integration.master_customers if each["currency"] in own), None
-    )
-    if chosen is None:
+    master = rules.masters.get(key.currency)
+    if master is None:
         raise Refusal(
             refused(
                 "master_customer_missing",
@@ -374,43 +390,21 @@ async def _customer_of(
                 "The entry has a line on accounts receivable, and QuickBooks wants a customer on "
                 f"it; none is set for {key.currency}.",
                 f"Set a master customer for {key.currency} in the integration (master_customers).",
+                "Or map receivable to a clearing account of type Other Current Asset or Bank.",
                 details={"currency": key.currency},
             )
         )
-    found = await books.records_of(
-        session,
-        facts.company_id,
-        BookKind.CUSTOMER,
-        Customer,
-        BookEntry.external_id == chosen["id"],
-    )
-    if (reason := _why_not(found[0] if found else None, chosen, key, facts)) is not None:
+    if isinstance(master, MasterProblem):
         raise Refusal(
             refused(
-                "master_customer_wrong",
+                master.code,
                 "The master customer cannot be used.",
-                reason,
-                "Correct it in QuickBooks and import customers, or set another master customer.",
-                details={"currency": key.currency, "customer_id": chosen["id"]},
+                master.reason,
+                *master.fixes,
+                details={"currency": key.currency, "customer_id": master.customer_id},
             )
         )
-    return chosen
-
-
-def _why_not(
-    customer: Customer | None, chosen: Mapping[str, Any], key: GroupKey, facts: ExportFacts
-) -> str | None:
-    name = chosen["name"]
-    if customer is None:
-        return f"No customer with the id {chosen['id']!r} ({name}) was imported."
-    if not customer.active:
-        return f"{customer.display_name!r} is inactive in QuickBooks."
-    currency = customer.currency or facts.profile.home_currency
-    if currency != key.currency:
-        return f"{customer.display_name!r} is in {currency}; the entry is in {key.currency}."
-    if customer.display_name.strip().casefold() != str(name).strip().casefold():
-        return f"The customer {chosen['id']} is called {customer.display_name!r}, not {name!r}."
-    return None
+    return master
 
 
 def _day(

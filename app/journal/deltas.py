@@ -5,15 +5,18 @@ An entry that was sent is never changed. A later revision takes back every compo
 one, as it was booked, and adds its own; a record that is void only takes back.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from typing import Protocol, TypeVar
 
-from app.journal.components import Bookable, Role, Unbookable
+from app.journal.components import Bookable, Unbookable
 from app.journal.periods import EntryKind, GroupKey, Length, Period
+from app.mappings.roles import Role
 
 RecordKey = tuple[str, str]  # kind, billing id
+EntryId = TypeVar("EntryId")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,24 +84,28 @@ def standing(known: Iterable[Member]) -> list[Member]:
     return [row for row in rows if row.sign > 0 and (row.revision, row.component) not in taken]
 
 
-def changes(known: Sequence[Member], wanted: Bookable | None, length: Length) -> list[Member]:
+def changes(
+    known: Sequence[Member], wanted: Bookable, length: Length, *, here: bool = True
+) -> list[Member]:
     """
     Return what has to be booked so that entries hold exactly *wanted*; nothing if they do.
 
-    *known* is everything that entries hold of the record already; without *wanted* it is only
-    taken back.
+    *known* is everything that entries hold of the record already. A record that is not dated
+    *here* is only taken back, as far as it is booked otherwise than it is billed now.
     """
     booked = standing(known)
-    if wanted is not None and wanted.components:
-        if booked and booked[0].fingerprint == wanted.fingerprint:
-            return []
+    kept = kept_revision(booked, wanted)
+    rows = [row.taken_back() for row in booked if row.revision != kept]
+    if here and kept is None:
         last = max((row.revision for row in known), default=0)
-        revision = max(wanted.revision, last + 1)
-        return [
-            *(row.taken_back() for row in booked),
-            *members_of(wanted, length, revision=revision),
-        ]
-    return [row.taken_back() for row in booked]
+        rows += members_of(wanted, length, revision=max(wanted.revision, last + 1))
+    return rows
+
+
+def kept_revision(booked: Iterable[Member], wanted: Bookable) -> int | None:
+    """Return the booked revision that is as billed now, if there is one."""
+    fingerprint = wanted.fingerprint
+    return max((row.revision for row in booked if row.fingerprint == fingerprint), default=None)
 
 
 # ------------------------------------------------------------------------------ one period
@@ -118,14 +125,96 @@ class Candidate:
     """
     A record that may have to be booked, with all that entries hold of it.
 
-    *wanted* is None for one that is not to be booked now (it is dated elsewhere). *unsettled* tells
-    that an entry with a part of it was sent and is not known to stand: it waits for that.
+    One that is not dated *here* is only taken back. *unsettled* tells that an entry with a part of
+    it was sent and is not known to stand: it waits for that.
     """
 
     record: RecordKey
-    wanted: Bookable | Problem | None
+    wanted: Bookable | Problem
+    here: bool = True
     known: tuple[Member, ...] = ()
     unsettled: bool = False
+
+
+def releasable(
+    drafts: Mapping[EntryId, Collection[RecordKey]], unsettled: Collection[RecordKey]
+) -> set[EntryId]:
+    """
+    Return the entries that were never sent and may be formed anew.
+
+    One that takes back what another, sent entry books otherwise is kept: both belong together.
+    """
+    waiting = set(unsettled)
+    return {id_ for id_, records in drafts.items() if waiting.isdisjoint(records)}
+
+
+class Stored(Protocol):
+    """A billing record as it is kept."""
+
+    @property
+    def content_hash(self) -> str: ...
+    @property
+    def record_date(self) -> date | None: ...
+
+
+@dataclass(slots=True)
+class Known:
+    """Everything that entries hold of some records, and which wait for an entry to settle."""
+
+    members: dict[RecordKey, list[Member]] = field(default_factory=dict)
+    unsettled: set[RecordKey] = field(default_factory=set)
+
+    def add(self, member: Member, *, settled: bool) -> None:
+        self.members.setdefault(member.record, []).append(member)
+        if not settled:
+            self.unsettled.add(member.record)
+
+    def of(self, record: RecordKey) -> tuple[Member, ...]:
+        return tuple(self.members.get(record, ()))
+
+    def books(self, record: RecordKey, content_hash: str) -> bool:
+        """Tell whether entries hold exactly this content of the record, and no other."""
+        booked = {(row.revision, row.content_hash) for row in standing(self.of(record))}
+        return len(booked) == 1 and booked.pop()[1] == content_hash
+
+
+def changed(rows: Mapping[RecordKey, Stored], known: Known) -> list[RecordKey]:
+    """Return the records whose content is not the booked one, in a steady order."""
+    found = [key for key, row in rows.items() if not known.books(key, row.content_hash)]
+    return sorted(found, key=lambda key: (rows[key].record_date or date.min, *key))
+
+
+def candidates_of(
+    keys: Iterable[RecordKey],
+    known: Known,
+    wanted: Callable[[RecordKey], Bookable | Problem],
+    here: Container[RecordKey],
+) -> list[Candidate]:
+    """Return the records as candidates; *wanted* tells what is billed of each."""
+    return [
+        Candidate(
+            record=key,
+            wanted=wanted(key),
+            here=key in here,
+            known=known.of(key),
+            unsettled=key in known.unsettled,
+        )
+        for key in keys
+    ]
+
+
+def refreshed(candidates: Iterable[Candidate]) -> dict[RecordKey, str]:
+    """Return the booked records whose content changed in words only, with their new content."""
+    found: dict[RecordKey, str] = {}
+    for each in candidates:
+        if not isinstance(each.wanted, Bookable) or each.unsettled:
+            continue
+        booked = standing(each.known)
+        kept = kept_revision(booked, each.wanted)
+        content = each.wanted.content_hash
+        if any(row.revision == kept and row.content_hash != content for row in booked):
+            found[each.record] = content
+    return found
 
 
 @dataclass(slots=True)
@@ -151,10 +240,10 @@ def plan(
             continue
         if isinstance(candidate.wanted, Problem):
             key = candidate.wanted.group
-            if only is None or key in only:
+            if candidate.here and (only is None or key in only):
                 groups.setdefault(key, Group(key)).problems.append(candidate.wanted)
             continue
-        rows = changes(candidate.known, candidate.wanted, length)
+        rows = changes(candidate.known, candidate.wanted, length, here=candidate.here)
         if only is not None and not any(row.group in only for row in rows):
             continue
         for row in rows:

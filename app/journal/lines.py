@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Protocol
 
 from app.accounting.journal import JournalLine, Side
-from app.journal.components import Role
 from app.journal.deltas import Member
 from app.kit.money import ZERO, round_half_up
+from app.mappings.roles import Role
 
 # Enough that the books' own rounding decides, and no more than the members' rates are worth.
 RATE_STEP = Decimal("0.000000001")

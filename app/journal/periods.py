@@ -77,10 +77,10 @@ class GroupKey:
         """Return the entry's billing id: whoever sums up the same, names it the same."""
         return f"{self.period.key}-{self.kind.value}-{self.currency}-{sequence:02d}"
 
-    def number(self, sequence: int) -> str:
+    def number(self, sequence: int, prefix: str = "S") -> str:
         """Return the entry's number in the books (21 characters at most): `S260301-INV-EUR-02`."""
         digits = self.period.key.replace("-", "")[2:]
-        return f"S{digits}-{self.kind.value}-{self.currency}-{sequence:02d}"
+        return f"{prefix}{digits}-{self.kind.value}-{self.currency}-{sequence:02d}"
 
 
 def group_of(entry_key: str) -> tuple[GroupKey, int] | None:

@@ -1,50 +1,41 @@
-"""Which account of the books each role means, from the confirmed account mappings."""
+"""Which account of the books an amount goes to, as the account mappings say."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounting.records import Account, CompanyProfile
-from app.books import repository as books
-from app.journal.components import Role
+from app.books.service import Books
 from app.journal.lines import NoPlace, Place
-from app.mappings import service as mappings
+from app.mappings.accounts import load_chart
+from app.mappings.chart import Chart, MappedAccount
+from app.mappings.roles import KEYS, Role
 
-RECEIVABLE = "Accounts Receivable"
+# Without an account of their own these go where their charges' income does.
+INSTEAD_OF_INCOME = frozenset({Role.DISCOUNT, Role.WRITE_OFF, Role.HOUSE_CREDIT})
+UNMAPPED = "unmapped_account"
 
 
 @dataclass(frozen=True, slots=True)
-class RolePlaces:
-    """Accounts by role alone (implements `app.journal.lines.Places`)."""
+class ChartPlaces:
+    """Accounts by role, key and currency (implements `app.journal.lines.Places`)."""
 
-    roles: Mapping[str, str]
-    accounts: Mapping[str, Account]
-    home_currency: str
+    chart: Chart
 
     def place(self, role: Role, key: str | None, currency: str) -> Place | NoPlace:
-        name = "tax_payable" if role is Role.TAX else role.value
-        account = self.accounts.get(self.roles.get(name, ""))
-        if account is None or not account.active:
-            return NoPlace("unmapped_account", f"No account is mapped to {role}.", ("Map one.",))
-        own = account.currency or self.home_currency
-        return Place(
-            account_id=account.external_id,
-            name=account.full_name,
-            receivable=account.type == RECEIVABLE,
-            home=own == self.home_currency,
-            currency=own,
-        )
+        found = self.chart.account_for(role, key if role in KEYS else None, currency)
+        if isinstance(found, MappedAccount):
+            return Place(
+                account_id=found.account_id,
+                name=found.name,
+                receivable=found.needs_customer,
+                home=found.home,
+                currency=found.currency,
+            )
+        if role in INSTEAD_OF_INCOME and found.code == UNMAPPED:
+            return self.place(Role.INCOME, key, currency)
+        return NoPlace(code=found.code, reason=found.reason, fixes=found.fixes)
 
 
-async def load_places(
-    session: AsyncSession, company_id: UUID, profile: CompanyProfile
-) -> RolePlaces:
-    """Load the accounts and which role each has."""
-    chart = await books.accounts(session, company_id)
-    return RolePlaces(
-        roles=await mappings.account_roles(session, company_id),
-        accounts={account.external_id: account for account in chart},
-        home_currency=profile.home_currency,
-    )
+async def load_places(session: AsyncSession, books: Books) -> ChartPlaces:
+    """Load the imported accounts and what is mapped to them."""
+    return ChartPlaces(await load_chart(session, books))

@@ -20,10 +20,22 @@ from app.billing.models import BillingRecord
 from app.exports.sales import content_of
 from app.journal import store
 from app.journal.components import Bookable, Ground, Unbookable, bookable, day_of, entry_kind_of
-from app.journal.deltas import Candidate, Group, Member, Problem, RecordKey, plan, standing
+from app.journal.deltas import (
+    Candidate,
+    Group,
+    Known,
+    Problem,
+    RecordKey,
+    candidates_of,
+    changed,
+    plan,
+    refreshed,
+    releasable,
+    standing,
+)
 from app.journal.periods import GroupKey, Length, Period
 from app.ledger.links import links_of
-from app.ledger.membership import JournalEntry
+from app.ledger.membership import JournalEntry, JournalMember
 from app.ledger.models import Link
 from app.ledger.postings import pasts_of
 from app.ledger.states import LinkState
@@ -44,6 +56,7 @@ class Scope:
     profile: CompanyProfile
     codes: billing_rows.PriceCodes
     length: Length
+    number_prefix: str = "S"
 
     @property
     def owner(self) -> Mapping[str, UUID]:
@@ -100,7 +113,7 @@ async def groups_of(
 ) -> tuple[list[Group], list[store.Standing], "Loaded"]:
     """Return what has to be booked of the days between the two, and the entries that touch them."""
     present = await store.entries_touching(session, scope.company_id, first, last)
-    drafts = {each.entry.id for each in present if not each.sent and _within(each.entry, only)}
+    drafts = [each.entry for each in present if not each.sent and _within(each.entry, only)]
     loaded = await _load(session, scope, first, last, drafts)
     return plan(loaded.candidates, scope.length, only=only), present, loaded
 
@@ -120,9 +133,9 @@ async def plan_period(
         IntegrityError: A component is in an entry already; nothing is frozen then.
     """
     groups, present, loaded = await groups_of(session, scope, first, last, only=only)
-    drafts = [each.entry for each in present if not each.sent and _within(each.entry, only)]
-    await store.let_go(session, drafts)
-    gone = {entry.id for entry in drafts}
+    await store.let_go(session, loaded.let_go)
+    await store.refresh(session, scope.company_id, refreshed(loaded.candidates))
+    gone = loaded.let_go
     found = PeriodPlan(elsewhere=loaded.elsewhere, waiting=loaded.waiting)
     kept = {each.entry.id: each.entry for each in present if each.entry.id not in gone}
     if only is not None:
@@ -152,7 +165,9 @@ async def _entry_for(
         )
         if last is not None and not (await store.standings(session, [last]))[0].sent:
             return last
-    return await store.make_entry(session, scope.owner, group.key, sequence)
+    return await store.make_entry(
+        session, scope.owner, group.key, sequence, prefix=scope.number_prefix
+    )
 
 
 def _within(entry: JournalEntry, only: frozenset[GroupKey] | None) -> bool:
@@ -167,6 +182,8 @@ class Loaded:
     """Everything a period's plan is made from."""
 
     candidates: list[Candidate] = field(default_factory=list)
+    # Entries of this period that were never sent, and are formed anew.
+    let_go: set[UUID] = field(default_factory=set)
     elsewhere: list[Elsewhere] = field(default_factory=list)
     # Entries of other periods that hold a part of these records and were never sent.
     open_elsewhere: dict[UUID, JournalEntry] = field(default_factory=dict)
@@ -174,61 +191,49 @@ class Loaded:
 
 
 async def _load(
-    session: AsyncSession, scope: Scope, first: date, last: date, drafts: set[UUID]
+    session: AsyncSession,
+    scope: Scope,
+    first: date,
+    last: date,
+    drafts: Sequence[JournalEntry],
 ) -> Loaded:
     rows = await _rows_in(session, scope, first, last)
     booked = await store.records_booked_on(session, scope.company_id, first, last)
     moved = await _rows_named(session, scope, booked - set(rows))
-    members = await store.members_of_records(
-        session, scope.company_id, [*rows, *(booked - set(rows))]
-    )
-    entries = await store.entries_with_ids(session, {row.entry_id for row in members} - drafts)
+    drafted = await store.records_in(session, drafts)
+    held = set(booked).union(*drafted.values())
+    members = await store.members_of_records(session, scope.company_id, held | set(rows))
+    entries = await store.entries_with_ids(session, {row.entry_id for row in members})
     states = {
         each.entry.id: each for each in await store.standings(session, list(entries.values()))
     }
-    known: dict[RecordKey, list[Member]] = {}
-    unsettled: set[RecordKey] = set()
+    let_go = releasable(drafted, _unsettled(members, states))
+    known = Known()
     for row in members:
-        if row.entry_id in drafts:
-            continue
         state = states[row.entry_id]
-        known.setdefault((row.kind, row.billing_id), []).append(
-            store.member_of(row, store.group_key(state.entry))
-        )
-        if state.sent and not state.settled:
-            unsettled.add((row.kind, row.billing_id))
+        if state.entry.id not in let_go:
+            member = store.member_of(row, store.group_key(state.entry))
+            known.add(member, settled=state.settled or not state.sent)
     loaded = Loaded(
-        open_elsewhere={id_: each.entry for id_, each in states.items() if not each.sent}
+        let_go=let_go,
+        open_elsewhere={
+            id_: each.entry for id_, each in states.items() if not each.sent and id_ not in let_go
+        },
     )
-    standing_alone = await _documents(session, scope, rows)
-    changed = _changed({**rows, **moved}, known)
-    ground = await _ground(session, scope, [rows[key] for key in changed if key in rows])
-    for key in changed:
-        if key in standing_alone and not standing(known.get(key, ())):
-            _note_elsewhere(loaded, key, rows[key], standing_alone[key])
-            continue
-        loaded.waiting += key in unsettled
-        loaded.candidates.append(
-            Candidate(
-                record=key,
-                wanted=_wanted(rows[key], ground, scope) if key in rows else None,
-                known=tuple(known.get(key, ())),
-                unsettled=key in unsettled,
-            )
-        )
+    documents = await _documents(session, scope, rows)
+    keys = []
+    every = {**rows, **moved}
+    for key in changed(every, known):
+        if key in rows and key in documents and not standing(known.of(key)):
+            _note_elsewhere(loaded, key, rows[key], documents[key])
+        else:
+            keys.append(key)
+    ground = await _ground(session, scope, [every[key] for key in keys])
+    loaded.waiting = len(known.unsettled.intersection(keys))
+    loaded.candidates = candidates_of(
+        keys, known, lambda key: _wanted(every[key], ground, scope), here=rows
+    )
     return loaded
-
-
-def _changed(
-    rows: Mapping[RecordKey, BillingRecord], known: Mapping[RecordKey, Sequence[Member]]
-) -> list[RecordKey]:
-    """Return the records whose content is not the booked one, in a steady order."""
-    found = []
-    for key, row in rows.items():
-        booked = standing(known.get(key, ()))
-        if not booked or booked[0].content_hash != row.content_hash:
-            found.append(key)
-    return sorted(found, key=lambda key: (rows[key].record_date or date.min, *key))
 
 
 async def _rows_in(
@@ -284,6 +289,17 @@ def _note_elsewhere(loaded: Loaded, key: RecordKey, row: BillingRecord, link: Li
     """Note a record that was changed after its document was written."""
     if link.content_hash is None or content_of(row) != link.content_hash:
         loaded.elsewhere.append(Elsewhere(key, row))
+
+
+def _unsettled(
+    members: Iterable[JournalMember], states: Mapping[UUID, store.Standing]
+) -> set[RecordKey]:
+    """Return the records with a part in an entry that was sent and is not known to stand."""
+    return {
+        (row.kind, row.billing_id)
+        for row in members
+        if states[row.entry_id].sent and not states[row.entry_id].settled
+    }
 
 
 def _wanted(row: BillingRecord, ground: Ground, scope: Scope) -> Bookable | Problem:

@@ -1,6 +1,6 @@
 """Rows of summarized entries and their members: read, frozen, and let go while nothing was sent."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,7 +11,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.records import Kind
-from app.journal.components import Role
 from app.journal.deltas import Member, RecordKey
 from app.journal.periods import EntryKind, GroupKey, Period
 from app.kit.ids import new_id
@@ -20,6 +19,7 @@ from app.ledger.membership import JournalEntry, JournalMember
 from app.ledger.models import Link
 from app.ledger.postings import Past, pasts_of
 from app.ledger.states import LinkState, PostingState
+from app.mappings.roles import Role
 
 CHUNK = 1000
 
@@ -158,6 +158,21 @@ async def members_of_records(
     return found
 
 
+async def records_in(
+    session: AsyncSession, entries: Sequence[JournalEntry]
+) -> dict[UUID, set[RecordKey]]:
+    """Return which records each entry holds a part of."""
+    found: dict[UUID, set[RecordKey]] = {entry.id: set() for entry in entries}
+    rows = await session.execute(
+        select(JournalMember.entry_id, JournalMember.kind, JournalMember.billing_id)
+        .where(JournalMember.entry_id.in_(list(found)))
+        .distinct()
+    )
+    for entry_id, kind, billing_id in rows:
+        found[entry_id].add((kind, billing_id))
+    return found
+
+
 async def records_booked_on(
     session: AsyncSession, company_id: UUID, first: date, last: date
 ) -> set[RecordKey]:
@@ -199,11 +214,10 @@ async def entries_with_ids(
 # -------------------------------------------------------------------------------------- writing
 
 
-async def let_go(session: AsyncSession, entries: Iterable[JournalEntry]) -> None:
+async def let_go(session: AsyncSession, ids: Collection[UUID]) -> None:
     """Delete entries that were never sent, so that what they held is free to be booked."""
-    ids = [entry.id for entry in entries]
     if ids:
-        await session.execute(delete(JournalEntry).where(JournalEntry.id.in_(ids)))
+        await session.execute(delete(JournalEntry).where(JournalEntry.id.in_(list(ids))))
 
 
 async def next_sequence(session: AsyncSession, company_id: UUID, key: GroupKey) -> int:
@@ -219,7 +233,12 @@ async def next_sequence(session: AsyncSession, company_id: UUID, key: GroupKey) 
 
 
 async def make_entry(
-    session: AsyncSession, owner: Mapping[str, UUID], key: GroupKey, sequence: int
+    session: AsyncSession,
+    owner: Mapping[str, UUID],
+    key: GroupKey,
+    sequence: int,
+    *,
+    prefix: str,
 ) -> JournalEntry:
     """Keep a new entry; *owner* holds organization_id, company_id and integration_id."""
     entry = JournalEntry(
@@ -232,7 +251,7 @@ async def make_entry(
         currency=key.currency,
         sequence=sequence,
         billing_id=key.entry_key(sequence),
-        number=key.number(sequence),
+        number=key.number(sequence, prefix),
     )
     session.add(entry)
     await session.flush()
@@ -271,6 +290,22 @@ async def freeze(session: AsyncSession, entry: JournalEntry, members: Sequence[M
     ]
     for start in range(0, len(rows), CHUNK):
         await session.execute(insert(JournalMember), rows[start : start + CHUNK])
+
+
+async def refresh(
+    session: AsyncSession, company_id: UUID, contents: Mapping[RecordKey, str]
+) -> None:
+    """Note the content under which booked records stand now; their amounts are the same."""
+    for (kind, billing_id), content_hash in contents.items():
+        await session.execute(
+            update(JournalMember)
+            .where(
+                JournalMember.company_id == company_id,
+                JournalMember.kind == kind,
+                JournalMember.billing_id == billing_id,
+            )
+            .values(content_hash=content_hash)
+        )
 
 
 async def assign_lines(

@@ -14,17 +14,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.records import Kind
 from app.billing import repository as billing_rows
-from app.exports.facts import load_facts
+from app.books.service import books_of
+from app.connections.findings import journal_findings
+from app.exports.facts import ExportFacts, load_facts
 from app.exports.process import Lane, process
 from app.exports.service import ExportWork
 from app.exports.writes import Composer
+from app.integrations.masters import (
+    MasterCustomer,
+    MasterProblem,
+    masters_of,
+    verify_master_customers,
+)
+from app.integrations.service import get_integration, settings_of
 from app.jobs.models import Record, Step
 from app.jobs.repository import save_cursor
 from app.jobs.service import JOURNAL
 from app.jobs.work import GaveWay, JobView, StepView, WorkContext
 from app.journal.deciding import EntryDecider, EntryRules
 from app.journal.deltas import Group
-from app.journal.lines import Places
 from app.journal.periods import GroupKey, Length, group_of, periods_of, windows
 from app.journal.places import load_places
 from app.journal.planning import PeriodPlan, Scope, days_with_something, plan_period
@@ -110,7 +118,11 @@ class JournalWork:
                 plan = await plan_period(
                     session, scope, begin, end, only=selected.groups if selected else None
                 )
-                rows = [*_entry_rows(plan), *_refused_rows(plan), *_elsewhere_rows(plan)]
+                rows = [
+                    *_entry_rows(plan),
+                    *_refused_rows(plan, scope.number_prefix),
+                    *_elsewhere_rows(plan),
+                ]
                 position = await _save(session, job, entries_step, rows, position)
                 await save_cursor(
                     session, step.id, cursor={"done": period.key, "position": position}
@@ -122,13 +134,16 @@ class JournalWork:
     async def _work_off(self, context: WorkContext, job: JobView, step: StepView) -> bool:
         async with context.transaction() as session:
             facts = await load_facts(session, job.integration_id, job.company_id, context.profile)
-            places: Places = await load_places(session, job.company_id, context.profile)
+            books = await books_of(session, job.integration_id)
+            places = await load_places(session, books)
+            findings = journal_findings(books.company)
             session.expunge_all()
         rules = EntryRules(
             facts=facts,
             places=places,
             today=self._today(context.profile.time_zone),
-            tax_lines_confirmed=False,
+            masters=await _masters(context, facts),
+            plain_tax_lines=findings.plain_tax_lines,
         )
         decide = EntryDecider(Composer(context.provider), rules)
         lane = Lane(context=context, facts=facts, decisions=_decisions(job))
@@ -154,14 +169,26 @@ def today_in_zone(zone: str) -> date:
     return now().astimezone(ZoneInfo(zone)).date()
 
 
+async def _masters(
+    context: WorkContext, facts: ExportFacts
+) -> dict[str, MasterCustomer | MasterProblem]:
+    """Look the master customers up in the books: a day of billing must not land on another."""
+    home = context.profile.home_currency
+    masters = masters_of(facts.integration.master_customers, home)
+    problems = await verify_master_customers(context.provider, masters.values(), home_currency=home)
+    return {**masters, **problems}
+
+
 async def load_scope(session: AsyncSession, context: WorkContext, job: JobView) -> Scope:
+    settings = settings_of(await get_integration(session, job.integration_id)).journal
     return Scope(
         organization_id=job.organization_id,
         company_id=job.company_id,
         integration_id=job.integration_id,
         profile=context.profile,
         codes=await billing_rows.price_codes(session, job.integration_id),
-        length=Length.DAY,
+        length=Length(settings.period),
+        number_prefix=settings.number_prefix,
     )
 
 
@@ -200,12 +227,12 @@ def _row(entry: JournalEntry) -> Json:
     }
 
 
-def _refused_rows(plan: PeriodPlan) -> list[Json]:
+def _refused_rows(plan: PeriodPlan, prefix: str) -> list[Json]:
     """Return the records of entries that cannot be made: the first reason, and who has one."""
-    return [_refused(group, sequence) for group, sequence in plan.refused]
+    return [_refused(group, sequence, prefix) for group, sequence in plan.refused]
 
 
-def _refused(group: Group, sequence: int) -> Json:
+def _refused(group: Group, sequence: int, prefix: str) -> Json:
     first = group.problems[0].error
     others = len(group.problems) - 1
     more = f" So it is with {others} more." if others else ""
@@ -213,7 +240,7 @@ def _refused(group: Group, sequence: int) -> Json:
         "kind": Kind.JOURNAL_ENTRY.value,
         "billing_id": group.key.entry_key(sequence),
         "operation": "post",
-        "billing_number": group.key.number(sequence),
+        "billing_number": group.key.number(sequence, prefix),
         "record_date": group.key.period.last,
         "currency": group.key.currency,
         "state": "rejected",

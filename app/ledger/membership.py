@@ -5,6 +5,7 @@ The database itself refuses to hold a component of a revision twice with the sam
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -14,7 +15,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
+from app.accounting.records import Kind
 from app.kit.db import Base, Identified, Json, TenantOwned, tenant_fk
+from app.kit.money import as_text
+from app.ledger.models import Link
 
 RATE = Numeric(28, 12)
 
@@ -129,6 +133,57 @@ async def booked_in_entries(
         )
         found.update(rows.all())
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPart:
+    """A part of a record, and the entry that holds it; *document_id* once that is in the books."""
+
+    row: JournalMember
+    entry: str
+    number: str
+    document_id: str | None
+
+
+async def parts_in_entries(
+    session: AsyncSession, company_id: UUID, kind: str, billing_ids: Sequence[str]
+) -> dict[str, list[EntryPart]]:
+    """Return everything that summarized entries hold of the records, oldest first."""
+    rows = await session.execute(
+        select(JournalMember, JournalEntry.billing_id, JournalEntry.number, Link.external_id)
+        .join(JournalEntry, JournalEntry.id == JournalMember.entry_id)
+        .outerjoin(
+            Link,
+            (Link.company_id == JournalEntry.company_id)
+            & (Link.kind == Kind.JOURNAL_ENTRY.value)
+            & (Link.billing_id == JournalEntry.billing_id),
+        )
+        .where(
+            JournalMember.company_id == company_id,
+            JournalMember.kind == kind,
+            JournalMember.billing_id.in_(billing_ids),
+        )
+        .order_by(JournalMember.revision, JournalMember.sign.desc(), JournalMember.component)
+    )
+    found: dict[str, list[EntryPart]] = {}
+    for row, entry, number, document_id in rows:
+        found.setdefault(row.billing_id, []).append(EntryPart(row, entry, number, document_id))
+    return found
+
+
+def part_row(part: EntryPart) -> Json:
+    """Return a part as the API shows it."""
+    amount = as_text(abs(part.row.amount))
+    return {
+        "entry": part.entry,
+        "number": part.number,
+        "line": part.row.line,
+        "revision": part.row.revision,
+        "effect": "billed" if part.row.sign > 0 else "taken_back",
+        "component": part.row.component,
+        "debit": amount if part.row.amount > 0 else None,
+        "credit": amount if part.row.amount < 0 else None,
+    }
 
 
 def _chunks(ids: Sequence[str], size: int = 5000) -> Iterable[Sequence[str]]:

@@ -18,6 +18,7 @@ from app.jobs.schemas import AttemptRow
 from app.kit.money import as_text
 from app.ledger.explain import explain
 from app.ledger.identity import invoice_credit_id
+from app.ledger.membership import EntryPart, part_row, parts_in_entries
 from app.ledger.models import Attempt, Link, Posting
 from app.ledger.outcomes import DOCUMENT_TYPES
 from app.ledger.states import OPEN, LinkState
@@ -99,13 +100,29 @@ async def _status(
     calls = await attempts_of(
         session, [posting.id for listed in postings.values() for posting in listed]
     )
+    parts = await parts_in_entries(session, company_id, kind, billing_ids)
     found = {}
     for billing_id, name in names.items():
         link, record = links.get(name), records.get(name)
-        if link is not None or record is not None:
+        if link is not None or record is not None or billing_id in parts:
             listed = postings.get(link.id, []) if link else []
             found[billing_id] = _shown(link, listed, record, calls)
+        if billing_id in parts:
+            found[billing_id] |= _in_entries(found[billing_id], parts[billing_id])
     return found
+
+
+def _in_entries(shown: dict[str, Any], parts: list[EntryPart]) -> dict[str, Any]:
+    """Return what is shown besides of a record that summarized entries hold."""
+    added: dict[str, Any] = {"journal": [part_row(each) for each in parts]}
+    if shown["quickbooks"]["state"] == "absent":
+        last = parts[-1]
+        added["quickbooks"] = {
+            "state": "summarized",
+            "id": last.document_id,
+            "number": last.number,
+        }
+    return added
 
 
 async def has_postings(session: AsyncSession, integration: Integration) -> bool:

@@ -3,6 +3,14 @@
 from app.ledger.faultwords import Words
 
 AGAIN = "Export again."
+REQUESTS = (
+    Words(
+        "journal_entry_not_found",
+        "There is no such journal entry, or it has no such line.",
+        "Entries are addressed by their period, kind, currency and number in it.",
+        ("List the journal entries of the integration.",),
+    ),
+)
 JOURNAL = (
     Words(
         "unmapped_account",
@@ -43,13 +51,21 @@ JOURNAL = (
     ),
     Words(
         "journal_tax_unconfirmed",
-        "It is not known yet how this company's QuickBooks takes tax in a journal entry.",
+        "This company's QuickBooks is not known to take tax in a journal entry.",
         "In companies with GST, HST or VAT every tax is computed by codes; tax on a plain line may "
         "be refused, or be missing from the tax return.",
         (
-            "Run `ledgerwire probe` against a sandbox company of the same country, and ask your "
-            "accountant.",
+            "Run `ledgerwire probe` with this integration; if QuickBooks takes it, export again.",
             "Or use the mode full_synchronization.",
+        ),
+    ),
+    Words(
+        "rounding_refused",
+        "The documents of the entry have several exchange rates.",
+        "An entry has one, and corrections on a rounding account are turned off.",
+        (
+            "Set journal.rounding to `account`, and map the role rounding.",
+            "Or bill one rate a day for each currency.",
         ),
     ),
     Words(
@@ -63,18 +79,6 @@ JOURNAL = (
         "An account is kept in another currency than the entry.",
         "An account in a foreign currency takes entries in that currency only.",
         ("Map an account in the entry's currency, and export again.",),
-    ),
-    Words(
-        "master_customer_missing",
-        "There is no master customer for this currency.",
-        "A line on accounts receivable needs a customer; entries name one for all of billing.",
-        ("Set a master customer of that currency in the integration (master_customers).", AGAIN),
-    ),
-    Words(
-        "master_customer_wrong",
-        "The master customer cannot be used.",
-        "It is inactive, in another currency, has another name, or was never imported.",
-        ("Correct it in QuickBooks and import customers, or set another one.", AGAIN),
     ),
     Words(
         "stands_as_document",

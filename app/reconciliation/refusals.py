@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from app.ledger.faultwords import Words
 from app.reconciliation.account_words import ACCOUNT_REQUESTS, ACCOUNTS
 from app.reconciliation.journal_refusals import JOURNAL
+from app.reconciliation.journal_refusals import REQUESTS as JOURNAL_REQUESTS
 
 AGAIN = "Ask again in a moment."
 PUSH = "Correct it in the billing system, and push it again."
@@ -828,7 +829,7 @@ PREFLIGHT = (
 PLACES: Mapping[str, tuple[Words, ...]] = {
     "record": (*RECORDS, *JOURNAL, *ACCOUNTS),
     "document": DOCUMENTS,
-    "request": (*REQUESTS, *ACCOUNTS, *ACCOUNT_REQUESTS),
+    "request": (*REQUESTS, *ACCOUNTS, *ACCOUNT_REQUESTS, *JOURNAL_REQUESTS),
     "connect": CONNECTING,
     "import": IMPORTS,
     "preflight": PREFLIGHT,

@@ -17,7 +17,7 @@ async def use_journal(made: Shop, *, receivable: str = "Accounts Receivable (A/R
     """Turn the shop to summarized entries: roles mapped, a master customer set."""
     for role, name in (
         ("income", "Services"),
-        ("tax_payable", "Sales tax collected (billing)"),
+        ("tax", "Sales tax collected (billing)"),
         ("deposit", "Checking"),
         ("receivable", receivable),
     ):
@@ -97,3 +97,90 @@ async def test_a_second_run_posts_nothing(us: Shop) -> None:
 
     assert job["counts"]["unchanged"] == job["counts"]["total"] == 1
     assert balances(us) == before
+
+
+async def test_lines_tell_who_is_in_them_and_records_where_they_are(us: Shop) -> None:
+    await us.invoice("j5", [("plan", "70.00", TAX)], "76.37", "6.37", invoice_date="2026-04-05")
+    await us.invoice("j6", [("plan", "30.00", {})], "30.00", "0.00", invoice_date="2026-04-05")
+    await export(us, "2026-04-05")
+
+    call = us.merchant.call
+    [listed] = (
+        await call("GET", "/journal-entries", params={"date_from": "2026-04-05", "limit": 10})
+    )["data"]
+    entry = await call("GET", f"/journal-entries/{listed['entry']}")
+    shown = [
+        (line["account_name"], line["debit"], line["credit"], line["customer_name"])
+        for line in entry["lines"]
+    ]
+    assert shown == [
+        ("Accounts Receivable (A/R)", "106.37", None, "Billing customers"),
+        ("Services", None, "100.00", None),
+        ("Sales tax collected (billing)", None, "6.37", None),
+    ]
+    assert entry["memo"] == "Billing summary 2026-04-05: 2 invoices"
+    path = f"/journal-entries/{listed['entry']}/lines/2/members"
+    first = await call("GET", path, params={"limit": 1})
+    second = await call("GET", path, params={"limit": 1, "cursor": first["next_cursor"]})
+    parts = [(row["billing_id"], row["credit"]) for row in first["data"] + second["data"]]
+    assert sorted(parts) == [("j5", "70.00"), ("j6", "30.00")]
+    assert second["next_cursor"] is None
+    sheet = await us.merchant.http.get(f"/v1/integrations/{us.merchant.integration_id}{path}.csv")
+    assert len(sheet.text.splitlines()) == 3
+    record = await call("GET", "/billing/invoices/j5")
+    assert record["quickbooks"] == {
+        "state": "summarized",
+        "id": entry["document"]["id"],
+        "number": "S260405-INV-USD-01",
+    }
+    assert [(part["component"], part["line"]) for part in record["journal"]] == [
+        ("gross", 1),
+        ("net:plan", 2),
+        ("tax:Tucson", 3),
+    ]
+
+
+async def test_what_changes_later_is_a_further_entry(us: Shop) -> None:
+    day = "2026-04-06"
+    await us.invoice("j7", [("plan", "80.00", {})], "80.00", "0.00", invoice_date=day)
+    await us.invoice("j8", [("plan", "40.00", {})], "40.00", "0.00", invoice_date=day)
+    await export(us, day)
+    before = balances(us)
+    await us.invoice("j7", [("plan", "90.00", {})], "90.00", "0.00", invoice_date=day)
+    void = {"invoice_date": day, "status": "void"}
+    await us.invoice("j8", [("plan", "40.00", {})], "40.00", "0.00", **void)
+    await us.invoice("j9", [("plan", "5.00", {})], "5.00", "0.00", invoice_date=day)
+
+    job = await export(us, day)
+
+    assert (job["counts"]["created"], job["counts"]["unchanged"]) == (1, 1)
+    assert moved(us, before) == {"Accounts Receivable (A/R)": D("-25"), "Services": D("25")}
+    later = await us.merchant.call("GET", f"/journal-entries/{day}-INV-USD-02")
+    assert later["number"] == "S260406-INV-USD-02"
+    assert later["txn_date"] > day
+    assert later["memo"] == (
+        "Billing summary 2026-04-06, change 1: invoices 1 added, 1 corrected, 1 taken back"
+        " (original period 2026-04-06)"
+    )
+
+
+async def test_payments_credits_and_refunds_have_entries_of_their_own(us: Shop) -> None:
+    day, call = "2026-04-07", us.merchant.put
+    before = balances(us)
+    await us.payment("j10", "60.00", {}, payment_date=day)
+    await us.credit("j11", [("plan", "20.00", TAX)], "21.82", "1.82", date=day)
+    common = {"customer": "c1", "date": day, "currency": "USD", "method": "card"}
+    await call("refunds", "j12", amount="21.82", credit_note="j11", **common)
+    lines = [{"line_id": "1", "price_code": "book", "amount": "9.00"}]
+    await call("refunds", "j13", amount="9.00", lines=lines, tax_total="0.00", **common)
+
+    job = await export(us, day)
+
+    numbers = [record["document"]["number"] for record in await us.merchant.records(job)]
+    assert numbers == [f"S260407-{kind}-USD-01" for kind in ("CRD", "PAY", "REF")]
+    assert moved(us, before) == {
+        "Checking": D("60.00") - D("30.82"),
+        "Accounts Receivable (A/R)": D("-60.00"),
+        "Services": D("29.00"),
+        "Sales tax collected (billing)": D("1.82"),
+    }
