@@ -21,6 +21,7 @@ from app.jobs.repository import ensure_lane
 from app.jobs.service import CompanyState, cancel_jobs_of
 from app.jobs.waiting import WaitingRoom
 from app.jobs.waits import Waits
+from app.journal.switching import check_mode_change
 from app.journal.work import AnyExport, JournalWork
 from app.kit.db import Base, Database, build_engine
 from app.kit.http import AsyncClient, build_client, check_library
@@ -84,6 +85,7 @@ class Collaborators:
             gates=self.gates,
             waits=self.waits,
         )
+        state.check_mode_change = check_mode_change
         state.check_master_customers = partial(check_masters, state.books_opener)
 
     async def integration_removed(self, session: AsyncSession, integration: Integration) -> None:

@@ -25,6 +25,7 @@ from app.exports.drafts import payment_draft
 from app.exports.facts import ExportFacts, billing_row
 from app.exports.refunded import content_with, standing_refunds
 from app.exports.sales import customer_of, live_invoices, open_day
+from app.exports.summarized import without_summarized
 from app.exports.writes import Composer
 from app.jobs.models import Record
 from app.kit.money import ZERO
@@ -77,9 +78,11 @@ class PaymentDecider:
         customer_id = await customer_of(session, facts, payment.customer, payment.currency)
         wanted = [part.invoice for part in payment.allocations]
         invoices = await live_invoices(session, facts, wanted)
+        payment, less = await without_summarized(session, facts, payment, invoices)
+        wanted = [part.invoice for part in payment.allocations]
         if missing := [billing_id for billing_id in wanted if billing_id not in invoices]:
             raise Refusal(_invoices_missing(missing))
-        draft_of, less = payment, None
+        draft_of = payment
         if payment.billing_id in facts.recheck_open:
             draft_of, less = _on_what_is_open(facts, payment, invoices)
         day, remark = open_day(facts, payment.payment_date, link)

@@ -24,6 +24,7 @@ from app.exports.refresh import READ_AT, refresh_taxes
 from app.exports.refund_currencies import name_refund_currencies
 from app.exports.refunds import RefundDecider, RefundLinkDecider
 from app.exports.sales import RemovalDecider, SalesDecider
+from app.exports.summarized import pass_over_summarized
 from app.exports.tax import PriceCodes
 from app.exports.writes import Composer
 from app.integrations.models import Integration
@@ -78,6 +79,7 @@ class ExportWork:
             await name_refund_currencies(session, job.integration_id, plan)
             steps = await _step_ids(session, job.id)
             await save_plan(session, job, plan, steps)
+            await pass_over_summarized(session, job)
             affected = [
                 {"price_codes": sorted(price_codes), "documents": number}
                 for price_codes, number in plan.tax_sets.items()

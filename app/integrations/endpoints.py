@@ -208,6 +208,7 @@ def hooks_of(request: Request) -> Hooks:
         removed=getattr(state, "on_integration_removed", None),
         has_postings=getattr(state, "integration_has_postings", None),
         check_masters=getattr(state, "check_master_customers", None),
+        check_mode=getattr(state, "check_mode_change", None),
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from app.kit.fields import CurrencyCode, ExternalId, Name, Text
+from app.kit.fields import CurrencyCode, Day, ExternalId, Name, Text
 from app.kit.web import Strict
 
 LOOPBACK = {"localhost", "127.0.0.1"}
@@ -220,6 +220,11 @@ class IntegrationPatch(Strict):
     allowed_return_urls: ReturnUrls = Field(default=[])
     source_system: SourceSystem = "billing"
     settings: IntegrationSettings = IntegrationSettings()
+    mode_from: Day | None = Field(
+        default=None,
+        description="With `mode`, once something was posted: the first day that the new mode books."
+        " All billing before it must stand in the books, and nothing from it on",
+    )
 
     @model_validator(mode="after")
     def _something_once(self) -> Self:

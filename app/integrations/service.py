@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from app.kit.errors import Conflict, FieldProblem
 Summaries = Callable[[AsyncSession, list[UUID]], Awaitable[dict[UUID, dict[str, Any]]]]
 Removed = Callable[[AsyncSession, Integration], Awaitable[None]]
 HasPostings = Callable[[AsyncSession, Integration], Awaitable[bool]]
+CheckMode = Callable[[AsyncSession, Integration, str, date | None], Awaitable[None]]
 CheckMasters = Callable[[AsyncSession, Integration, list[Json]], Awaitable[None]]
 
 __all__ = ["Hooks", "get_integration", "settings_of"]
@@ -37,13 +39,15 @@ class Hooks:
 
     *summaries* tells about connections, *removed* cancels what runs when an integration goes,
     *has_postings* tells whether anything was ever posted for it, *check_masters* refuses master
-    customers that are not in its books.
+    customers that are not in its books, *check_mode* refuses a change of mode that would book
+    something twice or not at all.
     """
 
     summaries: Summaries | None = None
     removed: Removed | None = None
     has_postings: HasPostings | None = None
     check_masters: CheckMasters | None = None
+    check_mode: CheckMode | None = None
 
 
 def settings_of(integration: Integration) -> IntegrationSettings:
@@ -79,7 +83,7 @@ async def change_integration(
     Raises:
         NotFound: There is no such integration.
         Conflict: The source system is part of documents' identities already, or a master customer
-            is not in the books as it was named.
+            is not in the books as it was named, or the mode cannot change on that day.
     """
     await _check_masters(session, integration_id, patch, hooks)
     integration = await get_integration(session, integration_id, for_update=True)
@@ -88,6 +92,9 @@ async def change_integration(
     changes.pop("master_customer", None)
     if (masters := _patched(integration, patch)) is not None:
         changes["master_customers"] = masters
+    changes.pop("mode_from", None)
+    if changes.get("mode", integration.mode) != integration.mode and hooks.check_mode is not None:
+        await hooks.check_mode(session, integration, changes["mode"], patch.mode_from)
     if changes.get("source_system", integration.source_system) != integration.source_system:
         await _refuse_if_posted(session, integration, hooks)
     for field, value in changes.items():

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Numeric, UniqueConstraint, func, select
+from sqlalchemy import CheckConstraint, Index, Numeric, Subquery, UniqueConstraint, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, mapped_column
@@ -18,7 +18,8 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column
 from app.accounting.records import Kind
 from app.kit.db import Base, Identified, Json, TenantOwned, tenant_fk
 from app.kit.money import as_text
-from app.ledger.models import Link
+from app.ledger.models import Link, Posting
+from app.ledger.states import LinkState
 
 RATE = Numeric(28, 12)
 
@@ -101,11 +102,24 @@ class JournalMember(Identified, TenantOwned, Base):
     fingerprint: Mapped[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """
+    How a record stands in entries that were sent.
+
+    *content_hash* is the content that does; *settled* tells that its entry is known to stand.
+    """
+
+    content_hash: str
+    settled: bool
+
+
 async def booked_in_entries(
     session: AsyncSession, company_id: UUID, kind: str, billing_ids: Iterable[str]
-) -> dict[str, str]:
-    """Return which of the records stand in summarized entries, with the content that does."""
+) -> dict[str, Booked]:
+    """Return which of the records may stand in the books as parts of summarized entries."""
     plus, minus = aliased(JournalMember), aliased(JournalMember)
+    sent = _sent_entries(company_id)
     taken_back = (
         select(minus.id)
         .where(
@@ -115,13 +129,15 @@ async def booked_in_entries(
             minus.revision == plus.revision,
             minus.component == plus.component,
             minus.sign == -1,
+            minus.entry_id.in_(select(sent.c.id)),
         )
         .exists()
     )
-    found: dict[str, str] = {}
+    found: dict[str, Booked] = {}
     for chunk in _chunks(sorted(set(billing_ids))):
         rows = await session.execute(
-            select(plus.billing_id, plus.content_hash)
+            select(plus.billing_id, plus.content_hash, sent.c.settled)
+            .join(sent, sent.c.id == plus.entry_id)
             .where(
                 plus.company_id == company_id,
                 plus.kind == kind,
@@ -131,8 +147,26 @@ async def booked_in_entries(
             )
             .distinct()
         )
-        found.update(rows.all())
+        for billing_id, content_hash, settled in rows:
+            found[billing_id] = Booked(content_hash, settled)
     return found
+
+
+def _sent_entries(company_id: UUID) -> Subquery:
+    """Return the entries that may be in the books, and whether they are known to be."""
+    posted = select(Posting.id).where(Posting.link_id == Link.id).exists()
+    standing = Link.state != LinkState.ABSENT.value
+    return (
+        select(JournalEntry.id, standing.label("settled"))
+        .join(
+            Link,
+            (Link.company_id == JournalEntry.company_id)
+            & (Link.kind == Kind.JOURNAL_ENTRY.value)
+            & (Link.billing_id == JournalEntry.billing_id),
+        )
+        .where(JournalEntry.company_id == company_id, standing | posted)
+        .subquery()
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,28 @@ from app.ledger.faultwords import Words
 AGAIN = "Export again."
 REQUESTS = (
     Words(
+        "mode_from_required",
+        "It is not said from which day on the new mode books.",
+        "Something was posted already; everything before that day stays as the old mode wrote it.",
+        ("Send mode_from with one of the clean days that the answer names.",),
+    ),
+    Words(
+        "mode_switch_not_clean",
+        "On that day something would be booked twice, or not at all.",
+        "Before the first day of the new mode everything billed must stand in the books, and from "
+        "it on nothing may.",
+        (
+            "Send mode_from with one of the clean days that the answer names.",
+            "If there is none, first export what is missing in the present mode.",
+        ),
+    ),
+    Words(
+        "mode_switch_unsettled",
+        "Some writes are not settled yet.",
+        "Whether they stand in QuickBooks is not known, so no day is clean.",
+        ("Wait until no record is unknown, parked or in conflict, and ask again.",),
+    ),
+    Words(
         "journal_entry_not_found",
         "There is no such journal entry, or it has no such line.",
         "Entries are addressed by their period, kind, currency and number in it.",
@@ -12,6 +34,22 @@ REQUESTS = (
     ),
 )
 JOURNAL = (
+    Words(
+        "settles_summarized",
+        "The payment settles invoices that stand in summarized journal entries.",
+        "They are no documents that it could be applied to, so that part of it is unapplied.",
+        ("Nothing to do: receivables as a whole are right.",),
+    ),
+    Words(
+        "summarized_in_entry",
+        "The record stands in a summarized journal entry.",
+        "It was posted before the mode was changed; as a document of its own it would be booked "
+        "twice.",
+        (
+            "Nothing to do, unless it was changed: then change the mode back for a moment and "
+            "export the journal entries of its day.",
+        ),
+    ),
     Words(
         "unmapped_account",
         "An account is missing for a journal entry.",

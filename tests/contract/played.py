@@ -125,6 +125,7 @@ class Player:
         await self._push()
         await self._map()
         await self._export()
+        await self._summarize()
         await self._leave()
 
     async def _sign_up(self) -> None:
@@ -233,14 +234,43 @@ class Player:
         waiting = await self.example("create_sync_job", "export")
         await self.one("cancel_sync_job", job_id=waiting["id"])
 
-    async def _push_unmapped(self) -> None:
+    async def _push_unmapped(self, **fields: str) -> None:
         """An invoice with a tax that nobody has mapped: it is refused, and can be skipped."""
         operation = self.document.operations["put_invoice"]
         record = next(iter(self.document.request_examples(operation).values()))
         line = {**record["lines"][0], "taxes": [{"price_code": "HST", "rate": "13"}]}
         changed = {"number": "2026-0002", "tax_total": "13.00", "total": "113.00"}
-        body = {**record, **changed, "billing_id": "inv_unmapped", "lines": [line]}
+        body = {**record, **changed, "billing_id": "inv_unmapped", "lines": [line], **fields}
         await self.send("put_invoice", body, billing_id="inv_unmapped")
+
+    async def _summarize(self) -> None:
+        """Change to summarized entries, and look at one from its line down to a record."""
+        # Everything before that day stands in the books, and nothing from it on.
+        await self._push_unmapped(status="void")
+        mode = {"mode": "summarized_journal_entry", "mode_from": "2026-03-06"}
+        await self.send("update_integration", mode)
+        accounts = (await self.one("list_books_accounts"))["data"]
+        chosen = {row["name"]: row["external_id"] for row in accounts}
+        for role, name in (("income", "Services"), ("receivable", "Undeposited Funds")):
+            body = {"role": role, "account_id": chosen[name]}
+            await self.send("add_account_mapping", body)
+        operation = self.document.operations["put_invoice"]
+        record = next(iter(self.document.request_examples(operation).values()))
+        line = {**record["lines"][0], "taxes": []}
+        changed = {"number": "2026-0003", "invoice_date": "2026-05-02", "due_date": None}
+        sums = {"lines": [line], "tax_total": "0.00", "total": line["amount"]}
+        body = {**record, **changed, **sums, "billing_id": "inv_summed"}
+        await self.send("put_invoice", body, billing_id="inv_summed")
+        days = {"date_from": "2026-05-01", "date_to": "2026-05-31"}
+        wanted = {"direction": "export", "resources": ["journal_entries"], **days}
+        ended = await self._ended(await self.send("create_sync_job", wanted))
+        assert ended["counts"]["created"] == 1, ended
+        [listed] = (await self.one("list_journal_entries"))["data"]
+        entry = await self.one("get_journal_entry", entry=listed["entry"])
+        known = {"entry": entry["entry"], "line": str(entry["lines"][0]["line"])}
+        await self.one("list_journal_line_members", **known)
+        await self.one("download_journal_line_members", **known)
+        await self.one("get_invoice", billing_id="inv_summed")
 
     async def _leave(self) -> None:
         await self.one("disconnect")

@@ -13,28 +13,38 @@ D = Decimal
 TAX = {"Tucson": ("9.1", None)}
 
 
-async def use_journal(made: Shop, *, receivable: str = "Accounts Receivable (A/R)") -> None:
-    """Turn the shop to summarized entries: roles mapped, a master customer set."""
-    for role, name in (
-        ("income", "Services"),
-        ("tax", "Sales tax collected (billing)"),
-        ("deposit", "Checking"),
-        ("receivable", receivable),
-    ):
+ACCOUNTS = {
+    "income": "Services",
+    "tax": "Sales tax collected (billing)",
+    "deposit": "Checking",
+    "receivable": "Accounts Receivable (A/R)",
+}
+
+
+async def use_journal_accounts(made: Shop, **accounts: str) -> None:
+    """Map the roles of journal entries, and set a master customer of the home currency."""
+    for role, name in (ACCOUNTS | accounts).items():
         account = await made.book_id("accounts", name)
         await made.merchant.call("POST", "/account-mappings", {"role": role, "account_id": account})
-    made.simulator.edit("create", "Customer", {"DisplayName": "Billing customers"}, made.realm_id)
-    await made.merchant.imported("customers")
-    rows = await made.merchant.call("GET", "/books/customers", params={"limit": 200})
-    [master] = [row for row in rows["data"] if row["display_name"] == "Billing customers"]
-    await made.merchant.call(
-        "PATCH",
-        "",
-        {
-            "mode": "summarized_journal_entry",
-            "master_customer": {"name": "Billing customers", "id": master["external_id"]},
-        },
-    )
+    await set_master(made, "Billing customers")
+
+
+async def set_master(made: Shop, name: str, currency: str | None = None) -> str:
+    """Make a customer in the books and name it as the master customer; return its id."""
+    body = {"DisplayName": name} | ({"CurrencyRef": {"value": currency}} if currency else {})
+    made.simulator.edit("create", "Customer", body, made.realm_id)
+    rows = made.simulator.documents("Customer", made.realm_id)
+    [master] = [row for row in rows if row["DisplayName"] == name]
+    kept = (await made.merchant.call("GET", ""))["master_customers"]
+    new = {"name": name, "id": master["Id"], "currency": currency}
+    await made.merchant.call("PATCH", "", {"master_customers": [*kept, new]})
+    return str(master["Id"])
+
+
+async def use_journal(made: Shop, **accounts: str) -> None:
+    """Turn the shop to summarized entries."""
+    await made.merchant.call("PATCH", "", {"mode": "summarized_journal_entry"})
+    await use_journal_accounts(made, **accounts)
 
 
 @pytest.fixture(scope="module")
