@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.records import Kind
 from app.billing import schemas as billing
-from app.exports.facts import STORED, ExportFacts
+from app.exports.facts import ExportFacts
 from app.jobs.models import Record
 from app.jobs.work import JobView
-from app.ledger.identity import SEPARATOR
+from app.ledger.identity import applied_pair, refund_and_credit, stored_as
 from app.ledger.membership import booked_in_entries
 from app.ledger.postings import Remark
 
@@ -52,12 +52,23 @@ async def _held(
     session: AsyncSession, job: JobView, kind: Kind, billing_ids: Sequence[str]
 ) -> list[str]:
     """Return those that entries hold; an application goes with its credit."""
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for id_ in billing_ids:
+        wanted.setdefault(_stored(kind, id_), []).append(id_)
+    found: list[str] = []
+    for stored in sorted({name for name, _ in wanted}):
+        ids = [id_ for name, id_ in wanted if name == stored]
+        for id_ in await booked_in_entries(session, job.company_id, stored, ids):
+            found += wanted[stored, id_]
+    return found
+
+
+def _stored(kind: Kind, billing_id: str) -> tuple[str, str]:
+    """Return under which kind and id billing keeps what a record of a job is about."""
     if kind is not Kind.APPLICATION:
-        stored = STORED.get(kind.value, kind.value)
-        return list(await booked_in_entries(session, job.company_id, stored, billing_ids))
-    credits = {id_: id_.lstrip(SEPARATOR).partition(SEPARATOR)[0] for id_ in billing_ids}
-    booked = await booked_in_entries(session, job.company_id, "credit_note", credits.values())
-    return [id_ for id_, credit in credits.items() if credit in booked]
+        return stored_as(kind.value, billing_id)
+    linked = refund_and_credit(billing_id)
+    return "credit_note", linked[1] if linked else applied_pair(billing_id)[0]
 
 
 async def without_summarized(

@@ -34,6 +34,7 @@ from app.journal.deltas import (
     standing,
 )
 from app.journal.periods import GroupKey, Length, Period
+from app.ledger.identity import invoice_credit_id
 from app.ledger.links import links_of
 from app.ledger.membership import JournalEntry, JournalMember
 from app.ledger.models import Link
@@ -271,6 +272,11 @@ async def _documents(
                 session, scope.company_id, DOCUMENTS.get(kind, kind), ids[start : start + PAGE]
             )
             found |= {(kind, billing_id): link for billing_id, link in links.items()}
+    credited = {invoice_credit_id(id_): id_ for known, id_ in rows if known == "invoice"}
+    for start in range(0, len(credited), PAGE):
+        names = list(credited)[start : start + PAGE]
+        links = await links_of(session, scope.company_id, "credit_memo", names)
+        found |= {("invoice", credited[name]): link for name, link in links.items()}
     absent = [link for link in found.values() if link.state == LinkState.ABSENT.value]
     pasts = await pasts_of(session, [link.id for link in absent])
     free = {id_ for id_, rows_ in pasts.items() if not any(p.state in MAYBE for p in rows_)}

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, case, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.billing.models import BillingRecord
@@ -23,6 +23,7 @@ from app.jobs.models import Job
 from app.jobs.progress import OPEN
 from app.journal.planning import KINDS
 from app.kit.errors import Conflict, FieldProblem
+from app.ledger.identity import invoice_credit_id
 from app.ledger.links import AS_FOUND
 from app.ledger.membership import Booked, booked_in_entries
 from app.ledger.models import Link, Posting
@@ -267,8 +268,15 @@ def _as_billed(row: BillingRecord, link: Link | None) -> bool:
 async def _page(
     session: AsyncSession, integration: Integration, company_id: UUID, after: UUID | None
 ) -> Sequence[tuple[BillingRecord, Link | None]]:
+    # A negative invoice is a credit memo in the books, under a name of its own.
+    credited = and_(BillingRecord.kind == "invoice", BillingRecord.amount < 0)
     ledger_kind = case(
-        (BillingRecord.kind == "credit_note", "credit_memo"), else_=BillingRecord.kind
+        (or_(BillingRecord.kind == "credit_note", credited), "credit_memo"),
+        else_=BillingRecord.kind,
+    )
+    name = case(
+        (credited, literal(invoice_credit_id("")) + BillingRecord.billing_id),
+        else_=BillingRecord.billing_id,
     )
     statement = (
         select(BillingRecord, Link)
@@ -277,7 +285,7 @@ async def _page(
             and_(
                 Link.company_id == company_id,
                 Link.kind == ledger_kind,
-                Link.billing_id == BillingRecord.billing_id,
+                Link.billing_id == name,
             ),
         )
         .where(BillingRecord.integration_id == integration.id, BillingRecord.kind.in_(KINDS))

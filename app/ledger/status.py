@@ -73,6 +73,10 @@ async def posting_status(
             await _status(session, company_id, "credit_memo", credited)
         ).items():
             found[billing_id] = _of_both(found.get(billing_id), row)
+    parts = await parts_in_entries(session, company_id, kind, billing_ids)
+    for billing_id, held in parts.items():
+        before = found.get(billing_id) or _shown(None, [], None, {})
+        found[billing_id] = before | _in_entries(before, held)
     return found
 
 
@@ -100,15 +104,12 @@ async def _status(
     calls = await attempts_of(
         session, [posting.id for listed in postings.values() for posting in listed]
     )
-    parts = await parts_in_entries(session, company_id, kind, billing_ids)
     found = {}
     for billing_id, name in names.items():
         link, record = links.get(name), records.get(name)
-        if link is not None or record is not None or billing_id in parts:
+        if link is not None or record is not None:
             listed = postings.get(link.id, []) if link else []
             found[billing_id] = _shown(link, listed, record, calls)
-        if billing_id in parts:
-            found[billing_id] |= _in_entries(found[billing_id], parts[billing_id])
     return found
 
 

@@ -22,11 +22,11 @@ ACCOUNTS = {
 
 
 async def use_journal_accounts(made: Shop, **accounts: str) -> None:
-    """Map the roles of journal entries, and set a master customer of the home currency."""
+    """Set a master customer of the home currency, and map the roles of journal entries."""
+    await set_master(made, "Billing customers")
     for role, name in (ACCOUNTS | accounts).items():
         account = await made.book_id("accounts", name)
         await made.merchant.call("POST", "/account-mappings", {"role": role, "account_id": account})
-    await set_master(made, "Billing customers")
 
 
 async def set_master(made: Shop, name: str, currency: str | None = None) -> str:
