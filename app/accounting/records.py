@@ -201,6 +201,9 @@ class CompanyProfile:
     auto_apply_credits: bool = False
     auto_apply_payments: bool = False
     books_closed_until: date | None = None
+    classes_on_documents: bool = False
+    classes_on_lines: bool = False
+    locations: bool = False
     plan: str | None = None
     subscription: str | None = None
     needs_expense_account: bool = False
@@ -346,6 +349,15 @@ class TaxTreatment(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tracking:
+    """What a merchant keeps apart in the books; only what the company tracks is set."""
+
+    class_id: str | None = None
+    line_class_id: str | None = None
+    location_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SalesDraft:
     """
     An invoice, a credit memo or a refund with lines; *total* is what the answer is compared with.
@@ -372,6 +384,7 @@ class SalesDraft:
     ship_to: Address | None = None
     paid_from_id: str | None = None
     method_id: str | None = None
+    tracking: Tracking = Tracking()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

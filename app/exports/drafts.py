@@ -15,6 +15,7 @@ from app.accounting.records import (
     PersonName,
     SalesDraft,
     TaxTreatment,
+    Tracking,
 )
 from app.billing import schemas as billing
 from app.billing.arithmetic import DocumentSums, SalesLine
@@ -98,6 +99,7 @@ class SalesHeader:
     exchange_rate: Decimal | None = None
     note: str | None = None
     ship_to: Address | None = None
+    tracking: Tracking | None = None
 
 
 def sales_draft(
@@ -128,6 +130,7 @@ def sales_draft(
         exchange_rate=header.exchange_rate,
         note=header.note,
         ship_to=header.ship_to,
+        tracking=header.tracking or Tracking(),
     )
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.accounting.records import BooksDocument, CompanyProfile, Kind, TaxModel
+from app.accounting.records import BooksDocument, CompanyProfile, Kind, TaxModel, Tracking
 from app.billing import repository as billing_rows
 from app.billing import schemas as billing
 from app.billing.models import BillingRecord
@@ -121,6 +121,16 @@ class ExportFacts:
     def foreign(self, currency: str) -> bool:
         """Tell whether the books could not take this currency at all."""
         return not self.profile.multicurrency and currency != self.profile.home_currency
+
+    @property
+    def tracking(self) -> Tracking:
+        """Return the class and location that documents carry, as far as the company uses them."""
+        chosen, profile = self.settings.documents, self.profile
+        return Tracking(
+            class_id=chosen.class_id if profile.classes_on_documents else None,
+            line_class_id=chosen.class_id if profile.classes_on_lines else None,
+            location_id=chosen.location_id if profile.locations else None,
+        )
 
     def closed(self, day: date) -> bool:
         until = self.profile.books_closed_until

@@ -138,6 +138,7 @@ async def _receipt(
         exchange_rate=rate_to_send(facts, currency, refund.exchange_rate),
         note=f"Refund {refund.billing_id}{remark}",
         ship_to=await ship_to(session, facts, refund.customer),
+        tracking=facts.tracking,
     )
     draft = sales_draft(header, sums, layout, items)
     paid_from = await _paid_from(session, facts, refund, MONEY_TYPES)

@@ -195,6 +195,7 @@ class SalesDecider:
             exchange_rate=rate_to_send(facts, document.currency, document.exchange_rate),
             note=note,
             ship_to=await ship_to(session, facts, document.customer),
+            tracking=facts.tracking,
         )
         kept = facts.profile.custom_numbers and facts.settings.documents.send_number
         hints = LookHints(

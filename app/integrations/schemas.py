@@ -82,6 +82,12 @@ class DocumentSettings(Strict):
     memo_prefix: Annotated[Text, Field(max_length=100)] | None = Field(
         default=None, description="Stands before the memo of each document"
     )
+    class_id: ExternalId | None = Field(
+        default=None, description="Class of invoices, credit memos and refunds, if classes are used"
+    )
+    location_id: ExternalId | None = Field(
+        default=None, description="Their location (department), if locations are used"
+    )
 
 
 class JournalSettings(Strict):

@@ -133,3 +133,22 @@ async def test_more_than_750_taxed_lines_are_refused(office: Shop) -> None:
     assert (refused["state"], refused["code"]) == ("rejected", "too_many_lines")
     assert refused["details"] == {"limit": 750, "lines": 751}
     assert (await office.record(job, "q10"))["state"] == "posted"
+
+
+async def test_documents_carry_the_class_and_location_that_are_tracked(office: Shop) -> None:
+    """Here classes are tracked on lines, not on documents."""
+    made = {
+        entity: office.simulator.edit("create", entity, {"Name": entity}, office.realm_id)["Id"]
+        for entity in ("Class", "Department")
+    }
+    chosen = {"class_id": made["Class"], "location_id": made["Department"]}
+    await office.merchant.call("PATCH", "", {"settings": {"documents": chosen}})
+
+    [detail] = await posted(office, "q11", line("5.00"), total="5.00")
+
+    nothing = {"class_id": None, "location_id": None}
+    await office.merchant.call("PATCH", "", {"settings": {"documents": nothing}})
+    assert detail["ClassRef"]["value"] == made["Class"]
+    document = office.document("q11")
+    assert document["DepartmentRef"]["value"] == made["Department"]
+    assert "ClassRef" not in document

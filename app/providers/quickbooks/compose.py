@@ -242,19 +242,22 @@ def _sales(draft: SalesDraft, marker: str) -> Body:
         "DepositToAccountRef": ref(draft.paid_from_id),
         "PaymentMethodRef": ref(draft.method_id),
         "GlobalTaxCalculation": _TREATMENTS.get(draft.treatment),
+        "ClassRef": ref(draft.tracking.class_id),
+        "DepartmentRef": ref(draft.tracking.location_id),
         "PrivateNote": with_marker(draft.note, marker, limit=NOTE_LENGTH),
-        "Line": [_line(line) for line in draft.lines],
+        "Line": [_line(line, draft.tracking.line_class_id) for line in draft.lines],
         "TxnTaxDetail": _tax_detail(draft),
     }
 
 
-def _line(line: DraftLine) -> Body:
+def _line(line: DraftLine, class_id: str | None) -> Body:
     counted = _multiplies(line)
     detail = {
         "ItemRef": ref(line.item_id),
         "Qty": line.quantity if counted else None,
         "UnitPrice": line.unit_price if counted else None,
         "TaxCodeRef": ref(line.tax_code_id),
+        "ClassRef": ref(class_id),
         "ServiceDate": line.service_date,
         "TaxInclusiveAmt": line.gross,
     }

@@ -219,6 +219,7 @@ def to_profile(company: Row, preferences: Row) -> CompanyProfile:
     """Return what decides how the company's books may be written."""
     info, prefs = _parse(wire.CompanyInfo, company), _parse(wire.Preferences, preferences)
     sales, named = prefs.sales_forms_prefs, {each.name: each.value for each in info.name_value}
+    tracked = prefs.accounting_info_prefs
     currency = _id(prefs.currency_prefs.home_currency)
     country = _country(info, currency)
     return CompanyProfile(
@@ -231,7 +232,10 @@ def to_profile(company: Row, preferences: Row) -> CompanyProfile:
         custom_numbers=bool(sales.custom_txn_numbers),
         auto_apply_credits=bool(sales.auto_apply_credit),
         auto_apply_payments=bool(sales.auto_apply_payments),
-        books_closed_until=prefs.accounting_info_prefs.book_close_date,
+        books_closed_until=tracked.book_close_date,
+        classes_on_documents=bool(tracked.class_tracking_per_txn),
+        classes_on_lines=bool(tracked.class_tracking_per_txn_line),
+        locations=bool(tracked.track_departments),
         plan=named.get("OfferingSku"),
         subscription=named.get("SubscriptionStatus"),
         needs_expense_account=country in _EXPENSE_ACCOUNT_COUNTRIES,

@@ -226,6 +226,9 @@ class CompanyInfo(Entity):
 
 class AccountingInfoPrefs(Wire):
     book_close_date: Day = None
+    class_tracking_per_txn: bool | None = None
+    class_tracking_per_txn_line: bool | None = None
+    track_departments: bool | None = None
 
 
 class SalesFormsPrefs(Wire):

@@ -23,6 +23,7 @@ from app.accounting.records import (
     SalesDraft,
     TaxPart,
     TaxTreatment,
+    Tracking,
     Verb,
     Write,
 )
@@ -155,6 +156,15 @@ class TestInvoice:
 
     def test_without_parts_the_books_compute(self) -> None:
         assert "TxnTaxDetail" not in created(replace(INVOICE, tax_parts=()))
+
+    def test_class_and_location_stand_where_the_company_tracks_them(self) -> None:
+        tracking = Tracking(class_id="3", line_class_id="4", location_id="5")
+
+        body = created(replace(INVOICE, tracking=tracking))
+
+        assert (body["ClassRef"], body["DepartmentRef"]) == ({"value": "3"}, {"value": "5"})
+        details = [line["SalesItemLineDetail"] for line in body["Line"]]
+        assert {detail["ClassRef"]["value"] for detail in details} == {"4"}
 
     def test_credit_memo_is_never_due(self) -> None:
         assert "DueDate" not in created(replace(INVOICE, kind=Kind.CREDIT_MEMO))

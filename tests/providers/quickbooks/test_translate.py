@@ -211,7 +211,11 @@ class TestProfile:
                 ],
             },
             {
-                "AccountingInfoPrefs": {"BookCloseDate": "2025-12-31"},
+                "AccountingInfoPrefs": {
+                    "BookCloseDate": "2025-12-31",
+                    "ClassTrackingPerTxnLine": True,
+                    "TrackDepartments": True,
+                },
                 "SalesFormsPrefs": {"CustomTxnNumbers": True, "AutoApplyCredit": True},
                 "TaxPrefs": {"UsingSalesTax": True},
                 "CurrencyPrefs": {"MultiCurrencyEnabled": True, "HomeCurrency": {"value": "CAD"}},
@@ -223,6 +227,8 @@ class TestProfile:
         assert (profile.multicurrency, profile.custom_numbers) == (True, True)
         assert (profile.auto_apply_credits, profile.auto_apply_payments) == (True, False)
         assert profile.books_closed_until == date(2025, 12, 31)
+        tracked = (profile.classes_on_documents, profile.classes_on_lines, profile.locations)
+        assert tracked == (False, True, True)
         assert (profile.plan, profile.subscription) == ("QuickBooks Online Plus", "PAID")
         assert profile.needs_expense_account
 
