@@ -17,7 +17,6 @@ from app.jobs.models import Lane
 from app.jobs.runner import OpenBooks, Runner
 from app.jobs.work import WorkContext
 from app.journal.work import AnyExport, JournalWork
-from app.kit.clock import now
 from app.kit.db import database_now
 from app.ledger.catchup import catch_up, set_watermark
 from app.ledger.looks import recover, sweep
@@ -98,7 +97,7 @@ class CompanyDesk:
         if left := await recover(context):
             log.warning("taken_over", count=left, fence=context.fence)
         if context.company_id in self._caught_up and not await self._paused_long(context):
-            await set_watermark(context, now())
+            await set_watermark(context)
             return
         async with context.transaction() as session:
             found = await keeper_and_placer(session, context.company_id)

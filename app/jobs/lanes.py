@@ -89,8 +89,12 @@ async def waiting(db: Database) -> bool:
         return bool(await session.scalar(statement))
 
 
-async def release(db: Database, lease: Lease, *, not_before: datetime | None = None) -> None:
-    """Give the company back, and note when there will be something to do again."""
+async def release(db: Database, lease: Lease, *, rest: float | None = None) -> None:
+    """
+    Give the company back, and note when there will be something to do again.
+
+    That is not before *rest* seconds have passed, by the database's clock.
+    """
     async with db.transaction(lease.organization_id) as session:
         lane = await session.scalar(
             select(Lane).where(Lane.company_id == lease.company_id).with_for_update()
@@ -98,11 +102,11 @@ async def release(db: Database, lease: Lease, *, not_before: datetime | None = N
         if lane is None or lane.fence != lease.fence:
             return
         lane.lease_until, lane.lease_owner = None, None
-        lane.due_at = await next_due(session, lease.company_id, not_before)
+        lane.due_at = await next_due(session, lease.company_id, rest)
 
 
 async def next_due(
-    session: AsyncSession, company_id: UUID, not_before: datetime | None = None
+    session: AsyncSession, company_id: UUID, rest: float | None = None
 ) -> datetime | None:
     """Return when the company has something to do: a job, a look, a paused job's resumption."""
     moment = await database_now(session)
@@ -121,7 +125,8 @@ async def next_due(
     times.extend(_known([look]))
     if not times:
         return None
-    return max(min(times), not_before) if not_before else min(times)
+    earliest = moment + timedelta(seconds=rest or 0)
+    return max(min(times), earliest) if rest else min(times)
 
 
 def _known(moments: Iterable[datetime | None]) -> list[datetime]:

@@ -1,6 +1,6 @@
 """How a job moves on: its next step, its pauses and its end. Every write checks the fence."""
 
-from datetime import datetime
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import case, func, select, update
@@ -10,7 +10,7 @@ from app.jobs.counting import IN_WORK, counts_of, end_status
 from app.jobs.lanes import Lease
 from app.jobs.models import Job, Record, Step
 from app.jobs.work import JobView, StepView, WorkContext, check_fence
-from app.kit.db import Database, Json
+from app.kit.db import Database, Json, database_now
 
 OPEN = ("queued", "running", "paused")
 
@@ -141,10 +141,28 @@ async def close_cancelled(session: AsyncSession, job_id: UUID) -> None:
     job.paused_reason, job.paused_since, job.resume_at = None, None, None
 
 
-async def pause(db: Database, lease: Lease, reason: str, *, resume_at: datetime | None) -> None:
-    """Pause every open job of the company; they go on by themselves."""
+async def oldest_open(db: Database, lease: Lease) -> UUID | None:
+    """Return the job whose turn it is, or will be when its pause is over."""
+    async with db.transaction(lease.organization_id) as session:
+        return await session.scalar(
+            select(Job.id)
+            .where(Job.company_id == lease.company_id, Job.status.in_(OPEN))
+            .order_by(Job.id)
+            .limit(1)
+        )
+
+
+async def pause(db: Database, lease: Lease, reason: str, *, delay: float | None) -> None:
+    """
+    Pause every open job of the company; they go on by themselves.
+
+    After *delay* seconds by the database's clock, for a worker's own may be minutes off.
+    """
     async with db.transaction(lease.organization_id) as session:
         await check_fence(session, lease.company_id, lease.fence)
+        resume_at = None
+        if delay is not None:
+            resume_at = await database_now(session) + timedelta(seconds=delay)
         await session.execute(
             update(Job)
             .where(Job.company_id == lease.company_id, Job.status.in_(["queued", "running"]))

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -30,7 +29,7 @@ from app.jobs import lanes, progress
 from app.jobs.lanes import Lease
 from app.jobs.waits import Waits
 from app.jobs.work import GaveWay, LeaseLost, StepView, Work, WorkContext
-from app.kit.clock import monotonic, now
+from app.kit.clock import monotonic
 from app.kit.db import Database, database_away
 
 log = structlog.get_logger(__name__)
@@ -96,6 +95,8 @@ class Runner:
     _stopping: bool = False
     _held: dict[UUID, _Slice] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    # Failed slices in a row, by company.
+    _failures: dict[UUID, int] = field(default_factory=dict)
 
     # ------------------------------------------------------------------ from outside
 
@@ -174,37 +175,47 @@ class Runner:
         lease = held.lease
         structlog.contextvars.bind_contextvars(company_id=str(lease.company_id))
         watch = asyncio.create_task(self._watch(held))
-        not_before: datetime | None = None
+        rest: float | None = None
         try:
-            not_before = await self._slice(held)
+            rest = await self._slice(held)
         except LeaseLost:
             log.warning("lease_lost", fence=lease.fence)
         except Exception as error:  # the outermost shell: noted, kept, counted
             log.error("slice_failed", exc_info=error)
-            not_before = now() + timedelta(seconds=self.waits.poll)
+            rest = self.waits.poll
             if not database_away(error):
+                rest = self._rest_after_failure(held)
                 await self._note_death(held, error)
+        else:
+            self._failures.pop(lease.company_id, None)
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
-            await self._give_back(held, not_before)
+            await self._give_back(held, rest)
 
-    async def _give_back(self, held: _Slice, not_before: datetime | None) -> None:
+    async def _give_back(self, held: _Slice, rest: float | None) -> None:
         try:
-            await lanes.release(self.db, held.lease, not_before=not_before)
+            await lanes.release(self.db, held.lease, rest=rest)
         except Exception as error:  # the lease runs out by itself
             log.warning("release_failed", exc_info=error)
         finally:
             self._held.pop(held.lease.company_id, None)
             self._bell.set()
 
+    def _rest_after_failure(self, held: _Slice) -> float:
+        """Return how long a company rests whose slices keep failing: twice as long each time."""
+        company_id = held.lease.company_id
+        failures = self._failures[company_id] = self._failures.get(company_id, 0) + 1
+        return min(self.waits.poll * 2.0 ** (failures - 1), max(self.waits.repeats[0], 1.0))
+
     async def _note_death(self, held: _Slice, error: Exception) -> None:
-        if held.job_id is None:
-            return
+        """Count the failure on the job at hand; one before any job on the job whose turn it is."""
         with contextlib.suppress(Exception):
-            await progress.note_death(
-                self.db, held.lease, held.job_id, type(error).__name__, limit=MAX_DEATHS
-            )
+            job_id = held.job_id or await progress.oldest_open(self.db, held.lease)
+            if job_id is not None:
+                await progress.note_death(
+                    self.db, held.lease, job_id, type(error).__name__, limit=MAX_DEATHS
+                )
 
     async def _watch(self, held: _Slice) -> None:
         """Notice a cancelled job, and other companies waiting while every lane is taken."""
@@ -228,7 +239,8 @@ class Runner:
             or (held.crowded and worked >= self.waits.slice / 10)
         )
 
-    async def _slice(self, held: _Slice) -> datetime | None:
+    async def _slice(self, held: _Slice) -> float | None:
+        """Work on the company; return for how many seconds at least it shall rest, if it shall."""
         lease = held.lease
         try:
             books = await self.open_books(lease)
@@ -297,16 +309,15 @@ class Runner:
 
     # ------------------------------------------------------------------ what stops a company
 
-    async def _stopped_by(self, held: _Slice, error: ProviderError) -> datetime | None:
+    async def _stopped_by(self, held: _Slice, error: ProviderError) -> float:
         """Pause the company's jobs for a cause outside their records; nothing fails."""
         log.info("company_stopped", error=type(error).__name__, fault_code=error.fault.code)
         reason, delay = self._pause_of(error)
         if isinstance(error, ReconnectRequired):
             await self.on_reconnect_required(held.lease, error.fault.message or str(error))
-        resume_at = now() + timedelta(seconds=delay) if delay is not None else None
-        await progress.pause(self.db, held.lease, reason, resume_at=resume_at)
+        await progress.pause(self.db, held.lease, reason, delay=delay)
         # Without a resumption in sight only a reconnect wakes the company at once.
-        return resume_at or now() + timedelta(seconds=self.waits.parked)
+        return self.waits.parked if delay is None else delay
 
     def _pause_of(self, error: ProviderError) -> tuple[str, float | None]:
         if isinstance(error, RetryLater):

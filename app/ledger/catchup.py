@@ -15,12 +15,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.records import BooksDocument, Kind
-from app.jobs.models import Lane
+from app.jobs.models import Job, Lane, Record
+from app.jobs.records import recount, set_outcome
 from app.jobs.work import WorkContext
 from app.kit.db import database_now
 from app.kit.ids import new_id
 from app.ledger.links import BookKeeper, lock_link, remember
 from app.ledger.models import Link, Stray
+from app.ledger.outcomes import conflict_outcome
 from app.ledger.postings import open_posting
 from app.ledger.settle import settle_posted
 from app.ledger.states import LinkState, PostingState
@@ -55,11 +57,12 @@ async def catch_up(context: WorkContext, keeper: BookKeeper, place: Placer) -> i
     return taken
 
 
-async def set_watermark(context: WorkContext, moment: datetime) -> None:
-    """Note that up to *moment* the ledger knows what stands in the books."""
+async def set_watermark(context: WorkContext, moment: datetime | None = None) -> None:
+    """Note that up to *moment* (now, by the database) the ledger knows what is in the books."""
     async with context.transaction() as session:
+        known = moment or await database_now(session)
         await session.execute(
-            update(Lane).where(Lane.company_id == context.company_id).values(watermark_at=moment)
+            update(Lane).where(Lane.company_id == context.company_id).values(watermark_at=known)
         )
 
 
@@ -133,16 +136,42 @@ async def _adopt(
         return True
     if posting is not None or link.external_id is not None:
         # Two documents for one record: shown, never removed by machine.
-        await keep_stray(session, keeper, document, "second_document")
+        if await keep_stray(session, keeper, document, "second_document"):
+            await _tell_of_double(session, link, document)
         return True
     remember(link, document)
     return True
 
 
+async def _tell_of_double(session: AsyncSession, link: Link, document: BooksDocument) -> None:
+    """Let the record's last line say that it has two documents; a person decides."""
+    if document.voided or link.external_id is None:
+        return
+    record = await session.scalar(
+        select(Record)
+        .join(Job, Job.id == Record.job_id)
+        .where(
+            Job.company_id == link.company_id,
+            Record.kind == link.kind,
+            Record.billing_id == link.billing_id,
+        )
+        .order_by(Job.queued_at.desc(), Record.id.desc())
+        .limit(1)
+    )
+    if record is None:
+        return
+    ids = {"external_ids": [link.external_id, document.external_id]}
+    await set_outcome(session, record.id, conflict_outcome("two_documents", ids))
+    job = await session.get_one(Job, record.job_id)
+    if job.finished_at is not None:
+        await recount(session, job.id)
+
+
 async def keep_stray(
     session: AsyncSession, keeper: BookKeeper, document: BooksDocument, reason: str
-) -> None:
-    await session.execute(
+) -> bool:
+    """Keep a document for people; return whether it was not known before."""
+    kept = await session.execute(
         insert(Stray)
         .values(
             id=new_id(),
@@ -156,7 +185,9 @@ async def keep_stray(
             reason=reason,
         )
         .on_conflict_do_nothing(index_elements=["company_id", "kind", "external_id"])
+        .returning(Stray.id)
     )
+    return kept.scalar() is not None
 
 
 async def claim_stray(session: AsyncSession, link: Link) -> Stray | None:
