@@ -18,7 +18,7 @@ from app.accounting.errors import (
     RetryLater,
 )
 from app.accounting.records import Verb
-from app.exports.decisions import Decision, Settle, order_of, refused_before
+from app.exports.decisions import Decision, Settle, order_of, out_of_tries, refused_before
 from app.exports.facts import NeedsDocument, look_ahead
 from app.exports.process import (
     MAX_DOUBTS,
@@ -213,6 +213,8 @@ def _put(
         found.alone.append(record)
     elif refused_before(record, past, decision):
         found.refused.append((record, past[-1]))
+    elif (refusal := out_of_tries(past, decision)) is not None:
+        found.outcomes[record.id] = refusal.outcome
     else:
         found.carried.append(record)
         found.orders.append(order_of(record, link, past, decision))

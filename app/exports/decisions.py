@@ -9,6 +9,7 @@ from app.jobs.models import Record
 from app.jobs.records import Outcome
 from app.kit.db import Json
 from app.kit.money import as_text
+from app.ledger.identity import LAST_GENERATION
 from app.ledger.models import Link
 from app.ledger.outcomes import document_type
 from app.ledger.postings import Past, Remark, body_hash
@@ -40,15 +41,33 @@ class Send:
 Decision = Settle | Send
 
 
-def order_of(record: Record, link: Link, past: Sequence[Past], decision: Send) -> Order:
-    """Return what is to be written; its generation is one above the last of the same operation."""
+def next_generation(past: Sequence[Past], decision: Send) -> int:
+    """Return the generation above the last of the same operation, which was refused or given up."""
     same = [each.generation for each in past if each.operation == decision.operation]
+    return max(same, default=-1) + 1
+
+
+def out_of_tries(past: Sequence[Past], decision: Send) -> Settle | None:
+    """Return what a record shows whose write was refused in every generation there is."""
+    if next_generation(past, decision) <= LAST_GENERATION:
+        return None
+    return refused(
+        "refused_too_often",
+        "QuickBooks refused this record a hundred times.",
+        "It is not sent again as it is, for it has no request id left.",
+        "Enter the document in QuickBooks, and retry the record with the decision `adopt`.",
+        "Or bill it anew, under another id.",
+    )
+
+
+def order_of(record: Record, link: Link, past: Sequence[Past], decision: Send) -> Order:
+    """Return what is to be written, in the next generation of its operation."""
     return Order(
         record_id=record.id,
         link=link,
         write=decision.write,
         operation=decision.operation,
-        generation=max(same, default=-1) + 1,
+        generation=next_generation(past, decision),
         content_hash=decision.content_hash,
         hints=decision.hints,
         currency=decision.currency,

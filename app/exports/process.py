@@ -27,6 +27,7 @@ from app.exports.decisions import (
     Settle,
     adopted,
     order_of,
+    out_of_tries,
     refused,
     refused_before,
 )
@@ -295,6 +296,9 @@ async def _send(
     if refused_before(record, past, decision):
         last = past[-1]
         await attach_posting(session, record.id, last.id, state=last.state)
+        return None
+    if (refusal := out_of_tries(past, decision)) is not None:
+        await set_outcome(session, record.id, refusal.outcome)
         return None
     if not lane.ready:
         raise NeedsSlot

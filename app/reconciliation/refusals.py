@@ -39,6 +39,15 @@ RECORDS = (
         ),
     ),
     Words(
+        "refused_too_often",
+        "QuickBooks refused this record a hundred times.",
+        "It is not sent again as it is, for it has no request id left.",
+        (
+            "Enter the document in QuickBooks, and retry the record with the decision `adopt`.",
+            "Or bill it anew, under another id.",
+        ),
+    ),
+    Words(
         "too_many_lines",
         "The document has too many lines for QuickBooks.",
         "With taxes QuickBooks takes 750 lines.",
