@@ -18,6 +18,7 @@ from app.accounting.records import BooksDocument, Kind, Verb
 from app.jobs.models import Record
 from app.jobs.work import WorkContext
 from app.kit.db import database_now
+from app.ledger.anew import write_anew
 from app.ledger.desk import begin_sending, carry_out
 from app.ledger.models import Link, Posting
 from app.ledger.postings import hints_of, locked_posting, move, write_of
@@ -28,7 +29,7 @@ from app.ledger.settle import (
     settle_conflict,
     settle_posted,
 )
-from app.ledger.states import PostingState, given_up, may_repeat, next_look
+from app.ledger.states import Parked, PostingState, given_up, may_repeat, next_look
 
 log = structlog.get_logger(__name__)
 
@@ -107,6 +108,8 @@ async def attend(context: WorkContext, posting_id: UUID) -> Settled | None:
                 session, posting, PostingState.CANCELLED, cause="unwanted", actor=context.worker
             )
         state = PostingState(posting.state)
+    if state is PostingState.PARKED and posting.reason == Parked.CLOSED_BOOKS.value:
+        return await _after_closed_books(context, posting_id)
     if state in {PostingState.PARKED, PostingState.PENDING}:
         return await take_up(context, posting_id)
     if state is PostingState.UNKNOWN:
@@ -146,6 +149,27 @@ async def take_up(context: WorkContext, posting_id: UUID) -> Settled:
     await in_certain_transaction(context, begin)
     assert intent is not None  # noqa: S101 - begin ran
     return await carry_out(context, intent)
+
+
+async def _after_closed_books(context: WorkContext, posting_id: UUID) -> Settled | None:
+    """
+    Write anew what closed books refused, once they are open for its day.
+
+    It was refused for certain, and QuickBooks may repeat a refusal under the same request id; so it
+    goes out in a new generation. As long as the books are known to be closed, nothing is called.
+    """
+    successor: UUID | None = None
+
+    async def redraft(session: AsyncSession) -> None:
+        nonlocal successor
+        posting = await locked_posting(session, posting_id)
+        successor = await write_anew(session, context, posting)
+        if successor is None:
+            moment = await database_now(session)
+            posting.next_look_at = moment + timedelta(seconds=context.waits.repeats[-1])
+
+    await in_certain_transaction(context, redraft)
+    return await take_up(context, successor) if successor is not None else None
 
 
 async def _look(context: WorkContext, posting_id: UUID) -> Settled | None:
