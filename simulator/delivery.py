@@ -75,6 +75,8 @@ def _replacement(world: World, call: Call, action: Action) -> Answer:
     """What is said instead of the truth; a gateway time-out when the rule does not say."""
     if action.fault is not None:
         answer = world.api.refusal(action.fault.to_fault())
+        if action.kept:
+            world.keep(call, answer)
     elif action.throttled:
         answer = world.gateway.throttled()
     elif action.revoke or action.unauthorized:

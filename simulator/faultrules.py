@@ -71,12 +71,14 @@ class Action(_Strict):
     The first of *fault*, *throttled*, *unauthorized*, *revoke*, *html*, *status* that is given
     decides the answer; *when* says whether the call is carried out all the same ("after") or not
     ("before"). *delay* is real seconds, as the client feels them; *apply_later* are seconds of
-    the simulator's clock.
+    the simulator's clock. *kept* makes the fault the stored first answer to the call's request id,
+    as if the books themselves had refused.
     """
 
     when: Literal["before", "after"] = "before"
     delay: float = Field(default=0, ge=0)
     fault: FaultSpec | None = None
+    kept: bool = False
     throttled: bool = False
     unauthorized: bool = False
     revoke: bool = False

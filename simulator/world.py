@@ -175,6 +175,12 @@ class World:
         due = self.clock.now() + timedelta(seconds=seconds)
         self._postponed.append(Postponed(due, replace(call), realm))
 
+    def keep(self, call: Call, answer: Answer) -> None:
+        """Let *answer* be the first one to the request id of *call*, to be replayed."""
+        realm = self.realms.get(call.realm_id or "")
+        if realm is not None:
+            realm.request_ids.keep(call.request_id, call.body, answer.status, answer.body)
+
     def settle(self) -> None:
         """
         Carry out what is due. Called before every call, which nobody can tell from a timer,

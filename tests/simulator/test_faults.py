@@ -265,3 +265,19 @@ class TestCutConnections:
         assert len(server.documents("Customer")) == written
         assert client.post("/customer", json={"DisplayName": "Next"}).status_code == 200
         assert server.requests(operation="create")[0]["cut"] is True
+
+
+class TestKept:
+    async def test_a_kept_refusal_is_replayed_to_its_request_id_only(
+        self, harness: Harness
+    ) -> None:
+        action = {"fault": {"code": "6000", "status": 400}, "kept": True}
+        harness.fault(operation="create", times=1, action=action)
+        first = await harness.post("customer", CUSTOMER, requestid="a")
+
+        again = await harness.post("customer", CUSTOMER, requestid="a")
+        other = await harness.post("customer", CUSTOMER, requestid="b")
+
+        assert (first.status_code, again.status_code, other.status_code) == (400, 400, 200)
+        assert again.content == first.content
+        assert await customers(harness) == 1
