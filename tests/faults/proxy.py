@@ -87,6 +87,10 @@ class HttpProxy:
         self._server.close()
         await _end(self._tasks)
 
+    def trap_for(self, passing: Passing) -> Trap | None:
+        """Return the trap that this request falls into."""
+        return self.trap if self.trap and self.trap.wants(passing) else None
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -108,7 +112,7 @@ class HttpProxy:
         there_reader: asyncio.StreamReader,
         there: asyncio.StreamWriter,
     ) -> None:
-        trap = self.trap if self.trap and self.trap.wants(passing) else None
+        trap = self.trap_for(passing)
         self.passed.append(passing)
         await self.open.wait()
         if trap and trap.point == "half_sent":

@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 import httpx
+import uvicorn
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
@@ -38,6 +39,7 @@ from app.ledger.models import PostingEvent
 from app.main import create_app
 from app.settings import Settings, load_settings
 from app.worker import run_worker
+from tests.faults.nemesis import hooks
 
 # Many workers on few processors: they would spend these on asking whether there is work.
 waits.FLOORS["poll"] = 0.25
@@ -138,7 +140,9 @@ def child(order: dict[str, Any]) -> NoReturn:
     try:
         if order.get("point"):
             watch(order)
-        if order["role"] == "api":
+        if order["role"].startswith("nemesis"):
+            nemesis(order, settings)
+        elif order["role"] == "api":
             asyncio.run(ask_for_jobs(settings, order["requests"]))
         else:
             assert settings.database_url
@@ -152,6 +156,32 @@ def child(order: dict[str, Any]) -> NoReturn:
     finally:
         sys.stderr.flush()
         os._exit(status)
+
+
+def nemesis(order: dict[str, Any], settings: Settings) -> None:
+    """Be a worker, or the API itself, that lives under the orders of a folder."""
+    hooks.install(order)
+    assert settings.database_url
+    assert settings.redis_url
+    if order["role"] == "nemesis_api":
+        made = build(settings, database_url=settings.database_url, redis_url=settings.redis_url)
+        uvicorn.run(
+            create_app(made),
+            host="127.0.0.1",
+            port=order["port"],
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=2,
+        )
+        return
+
+    async def work() -> None:
+        hooks.watch_for_cancellation()
+        await run_worker(
+            settings, database_url=settings.database_url or "", redis_url=settings.redis_url or ""
+        )
+
+    asyncio.run(work())
 
 
 def main() -> None:

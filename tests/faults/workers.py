@@ -102,6 +102,12 @@ class Workers:
         """Start an API process that takes the requests and dies before it rings."""
         return self._fork(settings, {"role": "api", "requests": list(requests)}, None)
 
+    def under_orders(
+        self, settings: Settings, order: dict[str, Any], api_url: str | None = None
+    ) -> Process:
+        """Start a process of the nemesis: *order* says which, and where its orders lie."""
+        return self._fork(settings, order, api_url)
+
     def _fork(self, settings: Settings, order: dict[str, Any], api_url: str | None) -> Process:
         self._count += 1
         base = self.folder / f"{order['role']}{self._count}"
