@@ -32,12 +32,12 @@ class Book:
 
     def first_round(self, *, crowd: bool) -> None:
         """Bill some customers; in a *crowd* so many that documents go in batches."""
-        customers = [f"k{number}" for number in range(12 if crowd else self.rng.randint(2, 3))]
+        customers = [f"k{number}" for number in range(8 if crowd else self.rng.randint(2, 3))]
         for number, customer in enumerate(customers):
             name = f"{FIRST_NAMES[number % len(FIRST_NAMES)]} {self.seed}-{number}"
             body = {"display_name": name, "currency": "CAD", "created_date": "2026-01-15"}
             self._set("customers", customer, body)
-        for number in range(36 if crowd else self.rng.randint(3, 5)):
+        for number in range(31 if crowd else self.rng.randint(3, 4)):
             self.invoice(f"i{number}", customers[number % len(customers)])
         for number in range(self.rng.randint(1, 3)):
             self.payment(f"p{number}")

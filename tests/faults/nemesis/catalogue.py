@@ -81,12 +81,12 @@ DEATHS = [
     Fault("stopped somewhere", faults.stop_one_at_random, between=(0.2, 1.5)),
     Fault(
         "event loop blocked before the call",
-        at_commit("after_commit", "sending", "block", seconds=5.5),
+        at_commit("after_commit", "sending", "block", seconds=5.2),
         between=ANYWHERE,
     ),
     Fault(
         "event loop blocked after the answer",
-        at_commit("before_commit", "posted", "block", seconds=5.5),
+        at_commit("before_commit", "posted", "block", seconds=5.2),
         between=ANYWHERE,
     ),
     Fault("slices cancelled", faults.cancel_slices, between=(0.2, 1.5)),

@@ -19,7 +19,7 @@ from tests.faults.nemesis.play import Play, scaled
 WRITES = "^(create|update|void|delete|batch)$"
 TOKENS = "/oauth2/v1/tokens/bearer"
 # Longer than a lease lives: whoever sleeps so long is overtaken.
-OVERTAKEN = 6.0
+OVERTAKEN = 5.2
 
 Strike = Callable[[Play], Awaitable[int]]
 Body = dict[str, Any]

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+import uvloop
+
 from tests.faults.proxy import COMMIT, HttpProxy, Passing, Trap
 
 
@@ -198,4 +200,4 @@ async def _serve(host: str, port: int, *orders: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))
+    uvloop.run(_serve(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

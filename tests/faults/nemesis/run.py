@@ -23,8 +23,8 @@ from tests.faults.nemesis.ground import Ground
 from tests.faults.nemesis.play import Play, scaled
 from tests.faults.nemesis.tenants import Template, clone
 
-LONGEST_STRIKE = 15.0
-SETTLE_SECONDS = 90.0
+LONGEST_STRIKE = 40.0
+SETTLE_SECONDS = 240.0
 CALM_ROUNDS = 4
 PLURALS = {"invoice": "invoices", "payment": "payments", "credit_memo": "credits"}
 
@@ -66,12 +66,12 @@ def plan_of(seed: int, only: Sequence[str] = ()) -> Plan:
         if not CATALOGUE[names[turn]].crowd:
             rest = [name for name in rest if not CATALOGUE[name].crowd or rng.random() < 0.1]
         chosen = [CATALOGUE[names[turn]]]
-        chosen += [CATALOGUE[name] for name in rng.sample(rest, rng.randint(1, 4))]
+        chosen += [CATALOGUE[name] for name in rng.sample(rest, rng.randint(2, 4))]
     return Plan(
         seed=seed,
         faults=tuple(chosen),
         moments=tuple(rng.uniform(*fault.between) for fault in chosen),
-        exports=rng.randint(1, 3),
+        exports=rng.randint(1, 2),
         turn=rng.uniform(0.3, 2.0),
         crowd=any(fault.crowd for fault in chosen),
     )
