@@ -36,16 +36,16 @@ class Plant:
     rule: str
     faults: tuple[str, ...] = ()
     requestid: str = "honoured"
-    seeds: int = 2
+    seeds: int = 1
 
 
 PLANTS = (
     Plant(
         "no fence: whoever slept writes on",
         (Edit("app/jobs/work.py", "        raise LeaseLost\n", "        return\n"),),
-        "stale fence|illegal transition",
+        "stale fence|illegal transition|cents|lost",
         ("stopped in the call",),
-        seeds=4,
+        seeds=2,
     ),
     Plant(
         "a worker that slept wakes up sending",
@@ -59,7 +59,7 @@ PLANTS = (
         "cents|duplicate|unknown write|stale",
         ("stopped before the call",),
         requestid="ignored",
-        seeds=4,
+        seeds=2,
     ),
     Plant(
         "request ids are made up",
@@ -67,7 +67,7 @@ PLANTS = (
             Edit(
                 "app/ledger/identity.py",
                 'return f"x{self.hash(operation)}g{generation:02d}"',
-                'return f"x{__import__("secrets").token_hex(13)}g{generation:02d}"',
+                "return 'x' + __import__('secrets').token_hex(13) + f'g{generation:02d}'",
             ),
         ),
         "request id",
@@ -148,7 +148,7 @@ PLANTS = (
         ),
         "left behind|counts",
         ("time-out, before the write",),
-        seeds=3,
+        seeds=2,
     ),
     Plant(
         "tokens are refreshed without the lease",
@@ -161,7 +161,7 @@ PLANTS = (
         ),
         "two refreshes",
         ("refresh race",),
-        seeds=3,
+        seeds=2,
     ),
     Plant(
         "payments go before their invoices",
