@@ -69,6 +69,9 @@ class Client(Merchant):
             await asyncio.sleep(0.2)
         return None
 
+    async def ended(self, job_id: str, *, seconds: int = 600) -> dict[str, Any]:
+        return await super().ended(job_id, seconds=seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
