@@ -111,10 +111,10 @@ def _result(hits: int, failed: list[int]) -> str:
 HEAD = """\
 # What was broken, and what came of it
 
-This page is written by the run that it describes (`make faults SEEDS=… ARGS=--write`); nothing in
-it is typed by hand. Each seed is a merchant with a company of its own: customers, invoices,
+The tables are written by the runs that they describe (`make faults SEEDS=… ARGS=--write`), none of
+them by hand. Each seed is a merchant with a company of its own: customers, invoices,
 payments, credit notes, then edits and voids, exported by overlapping jobs through the real API,
-four worker processes, Postgres and Valkey, and a simulated QuickBooks. Two to five faults strike
+four worker processes, Postgres and Valkey, and a simulated QuickBooks. Three to five faults strike
 at random moments. Afterwards a checker that knows nothing of the program holds billing records,
 ledger and books against each other, to the cent, and every move of the ledger against the contract
 in [guarantees.md](guarantees.md). `make replay SEED=n` plays one seed again and shows its trace.
