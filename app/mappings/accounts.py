@@ -277,7 +277,14 @@ async def save_account(
         WrongTarget: It cannot take the place; the code says why.
         AlreadyMapped: There is an account for it.
     """
-    account = await _account(session, books, place, account_id)
+    ground = await load_ground(session, books)
+    await _keep(session, books, place, _account(ground, place, account_id), confirmed_by)
+    return await _shown(session, books, place)
+
+
+async def _keep(
+    session: AsyncSession, books: Books, place: Place, account: Account, confirmed_by: str
+) -> None:
     await add_mapping(
         session,
         organization_id=books.company.organization_id,
@@ -289,7 +296,6 @@ async def save_account(
         seen=_seen(account),
         confirmed_by=confirmed_by,
     )
-    return await _shown(session, books, place)
 
 
 async def change_account(
@@ -304,7 +310,7 @@ async def change_account(
     """
     row = await get_mapping(session, books.company.id, MappingKind.ACCOUNT, mapping_id)
     place = Place.parse(row.key)
-    account = await _account(session, books, place, account_id)
+    account = _account(await load_ground(session, books), place, account_id)
     row.target_id, row.target_name = account.external_id, account.full_name
     row.seen, row.confirmed_by = _seen(account), confirmed_by
     await session.flush()
@@ -315,17 +321,16 @@ async def save_exact_accounts(
     session: AsyncSession, books: Books, rows: Iterable[AccountRow], *, confirmed_by: str
 ) -> int:
     """Save the suggestions whose number or name is exactly billing's; return how many."""
-    saved = 0
+    ground, saved = await load_ground(session, books), 0
     for row in rows:
         if row.status is Status.SUGGESTED and row.name_matches and row.target:
-            target_id = row.target.external_id
-            await save_account(session, books, row.place, target_id, confirmed_by=confirmed_by)
+            account = _account(ground, row.place, row.target.external_id)
+            await _keep(session, books, row.place, account, confirmed_by)
             saved += 1
     return saved
 
 
-async def _account(session: AsyncSession, books: Books, place: Place, account_id: str) -> Account:
-    ground = await load_ground(session, books)
+def _account(ground: Ground, place: Place, account_id: str) -> Account:
     account = ground.chart.accounts.get(account_id)
     if account is None:
         detail = f"No account with the id {account_id!r} was imported."
