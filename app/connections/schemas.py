@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from app.connections.reasons import Status
+from app.kit.fields import Flag
 from app.kit.web import Strict
 
 
@@ -18,7 +19,7 @@ class ConnectIn(Strict):
         max_length=500,
         description="Exactly one of the integration's `allowed_return_urls`",
     )
-    allow_other_company: bool = Field(
+    allow_other_company: Flag = Field(
         default=False,
         description="Let the merchant choose another company than the one this integration is"
         " bound to. Mappings and links stay with the former company.",

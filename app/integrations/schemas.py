@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from app.kit.fields import CurrencyCode, Day, ExternalId, Name, Text
+from app.kit.fields import CurrencyCode, Day, ExternalId, Flag, Name, Text
 from app.kit.web import Strict
 
 LOOPBACK = {"localhost", "127.0.0.1"}
@@ -27,7 +27,7 @@ class Mode(StrEnum):
 class ItemSettings(Strict):
     """How billing charges find items in the books. Every `*_id` is the books' own id."""
 
-    create_missing: bool = Field(
+    create_missing: Flag = Field(
         default=True, description="Create a service item for a charge that has none"
     )
     income_account_id: ExternalId | None = Field(
@@ -76,7 +76,7 @@ class TaxSettings(Strict):
 class DocumentSettings(Strict):
     """How documents look in the books."""
 
-    send_number: bool = Field(
+    send_number: Flag = Field(
         default=True, description="Give documents the billing number, where the books allow it"
     )
     memo_prefix: Annotated[Text, Field(max_length=100)] | None = Field(

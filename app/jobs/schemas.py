@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.kit.fields import Day, ExternalId, Prose
+from app.kit.fields import Day, ExternalId, Flag, Prose
 from app.kit.web import Strict
 
 Direction = Literal["import", "export"]
@@ -35,7 +35,7 @@ class ExportRequest(Strict):
     resources: list[ExportResource] = Field(min_length=1, max_length=7)
     date_from: Day | None = Field(None, description="Required for documents")
     date_to: Day | None = Field(None, description="Required for documents")
-    dry_run: bool = False
+    dry_run: Flag = False
 
 
 JobRequest = Annotated[ImportRequest | ExportRequest, Field(discriminator="direction")]

@@ -136,6 +136,8 @@ def at_most(count: int) -> BeforeValidator:
     return BeforeValidator(few)
 
 
+# Yes or no, as JSON says it: "no", "off" and 0 are neither.
+Flag = Annotated[bool, Field(strict=True)]
 # Text on one line, kept as it came: nothing is stripped or folded.
 Text = Annotated[str, AfterValidator(_one_line), StringConstraints(max_length=1000)]
 Name = Annotated[

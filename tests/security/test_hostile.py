@@ -413,3 +413,19 @@ class TestMessages:
 
         assert not (tmp_path / "owned").exists()
         assert left == 0
+
+
+@pytest.mark.parametrize("flag", [0, 1, "no", "true", "", None, []])
+async def test_a_flag_is_true_or_false(client: httpx.AsyncClient, flag: object) -> None:
+    answer = await client.post(
+        "/v1/integrations",
+        json={
+            "name": "a",
+            "provider": "quickbooks_online",
+            "mode": "full_synchronization",
+            "settings": {"documents": {"send_number": flag}},
+        },
+    )
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/settings/documents/send_number"
