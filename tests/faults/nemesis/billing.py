@@ -189,9 +189,19 @@ class Book:
         self.fresh = []
         return found
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self, income_account: str) -> list[dict[str, Any]]:
         """Return everything as the judge reads it."""
+        charge = {
+            "billing_id": "plan",
+            "price_code": "plan",
+            "name": "Pro plan",
+            "kind": "recurring",
+        }
         listed: list[dict[str, Any]] = [
+            {"kind": "settings", "record": {"income_account": income_account}},
+            {"kind": "charges", "record": charge},
+        ]
+        listed += [
             {"kind": kind, "record": {**body, "billing_id": billing_id}}
             for (kind, billing_id), body in self.records.items()
         ]

@@ -28,6 +28,7 @@ class Play:
     book: Book
     rng: random.Random
     mode: str
+    income_account: str
     crowd: bool = False
     # Faults end when this is set; what is armed until then is withdrawn.
     healed: asyncio.Event = field(default_factory=asyncio.Event)

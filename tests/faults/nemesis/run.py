@@ -86,7 +86,8 @@ async def play_seed(ground: Ground, template: Template, plan: Plan, *, mode: str
         client = await clone(ground, template)
         book = Book(random.Random(f"billing {plan.seed}"), plan.seed)
         rng = random.Random(f"faults {plan.seed}")
-        play = Play(ground, client, book, rng, mode, crowd=plan.crowd)
+        account = template.income_account
+        play = Play(ground, client, book, rng, mode, account, crowd=plan.crowd)
         await _storm(play, plan, verdict)
         await _calm(play)
         verdict.breaches += await _judge(play, verdict)
@@ -240,7 +241,9 @@ def _exempt(promise: Promise, verdict: Verdict) -> set[str]:
 def _compared(play: Play, books: Books, exempt: set[str]) -> list[str]:
     """Compare in cents; where a person has to decide, all that hangs on it is left out."""
     marks = Marks("simulator", play.client.realm_id, "billing")
-    judgement = Judge(billed.read(play.book.entries()), books, Books(), marks).judge()
+    judgement = Judge(
+        billed.read(play.book.entries(play.income_account)), books, Books(), marks
+    ).judge()
     hanging = _hanging(play, exempt)
     lines = [
         f"cents: {finding.kind} {finding.which} {finding.problem}"

@@ -75,10 +75,11 @@ class Client(Merchant):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The rows of one merchant who is ready to export."""
+    """The rows of one merchant who is ready to export, and where its sales are booked."""
 
     organization_id: UUID
     rows: dict[str, list[Row]]
+    income_account: str
 
 
 async def make_template(ground: Ground) -> Template:
@@ -86,12 +87,14 @@ async def make_template(ground: Ground) -> Template:
     client = Client(ground)
     client.realm_id = found_company(ground.simulator)
     await client.set_up()
+    accounts = (await client.call("GET", "/books/accounts", params={"limit": 200}))["data"]
+    income = next(row["name"] for row in accounts if row["type"] == "Income")
     await client.http.aclose()
     organization_id = UUID(client.organization_id)
     rows = {}
     for table in COPIED:
         rows[table] = await ground.rows(_all_of(table), organization_id)
-    return Template(organization_id, rows)
+    return Template(organization_id, rows, income)
 
 
 def found_company(simulator: SimulatorServer) -> str:
