@@ -20,6 +20,10 @@ PURE := \
 	app/accounting/records.py \
 	app/billing/arithmetic.py \
 	app/jobs/counting.py \
+	app/journal/components.py \
+	app/journal/deltas.py \
+	app/journal/lines.py \
+	app/journal/periods.py \
 	app/kit/money.py \
 	app/ledger/identity.py \
 	app/ledger/states.py \

@@ -9,13 +9,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from app.books.service import books_of
 from app.integrations.service import get_integration
 from app.jobs.endpoints import disarmed
 from app.jobs.schemas import PostedDocument
 from app.journal import examples, reading, store
 from app.journal.periods import EntryKind
+from app.journal.preview import Previewed, preview
 from app.journal.reading import EntryFilter, EntryNotFound
-from app.journal.schemas import EntryDetail, EntryLine, EntryRow, EntryWord, MemberRow
+from app.journal.schemas import EntryDetail, EntryLine, EntryRow, EntryWord, MemberRow, PreviewEntry
+from app.journal.work import today_in_zone
 from app.kit.answers import before_id, example
 from app.kit.fields import CurrencyCode, Day, Text
 from app.kit.money import as_text
@@ -71,6 +74,25 @@ async def list_journal_entries(
     )
     more = encode_cursor(str(found[limit - 1].entry.id)) if len(found) > limit else None
     return Page(data=[_row(request, each) for each in found[:limit]], next_cursor=more)
+
+
+@router.get(
+    "/preview",
+    operation_id="preview_journal_entries",
+    summary="What an export would make now",
+    responses=refusals(409) | example({"data": [examples.PREVIEW], "next_cursor": None}),
+)
+async def preview_journal_entries(
+    integration_id: UUID,
+    who: Reader,
+    date_from: Annotated[Day, Query(description="The day of billing, included")],
+    date_to: Annotated[Day, Query(description="The day of billing, included")],
+) -> Page[PreviewEntry]:
+    """The entries that an export of these days would make; nothing is kept, nothing is sent."""
+    books = await books_of(who.session, integration_id)
+    zone = books.profile.time_zone if books.profile else "UTC"
+    found = await preview(who.session, books, date_from, date_to, today=today_in_zone(zone))
+    return Page(data=[_preview_row(each) for each in found])
 
 
 @router.get(
@@ -185,6 +207,32 @@ def _row(request: Request, found: store.Standing) -> EntryRow:
         debits=_debits(entry.lines),
         document=document,
         created_at=entry.created_at,
+    )
+
+
+def _preview_row(found: Previewed) -> PreviewEntry:
+    key, composed, outcome = found.group.key, found.composed, found.outcome
+    lines = composed.rows() if composed else []
+    records = {member.record for member in found.group.members}
+    records |= {problem.record for problem in found.group.problems}
+    return PreviewEntry(
+        entry=key.entry_key(found.sequence),
+        number=found.number,
+        kind=KINDS[key.kind],
+        period=key.period.key,
+        currency=key.currency,
+        sequence=found.sequence,
+        txn_date=composed.txn_date if composed else None,
+        memo=composed.memo if composed else None,
+        exchange_rate=_plain(composed.draft.exchange_rate) if composed else None,
+        debits=_debits(lines) if composed else None,
+        lines=[EntryLine.model_validate(line) for line in lines],
+        records=len(records),
+        state=outcome.state if outcome else "would_post",
+        code=outcome.code if outcome else None,
+        cause=outcome.cause if outcome else None,
+        explanation=outcome.explanation if outcome else None,
+        fixes=list(outcome.fixes) if outcome else [],
     )
 
 

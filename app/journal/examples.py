@@ -75,3 +75,17 @@ MEMBER: dict[str, Any] = {
     "currency": "CAD",
     "exchange_rate": "1",
 }
+PREVIEW: dict[str, Any] = {
+    **{
+        name: ENTRY[name]
+        for name in ("entry", "number", "kind", "period", "currency", "sequence", "txn_date")
+    },
+    **{name: ENTRY[name] for name in ("memo", "exchange_rate", "debits")},
+    "lines": LINES,
+    "records": 18,
+    "state": "would_post",
+    "code": None,
+    "cause": None,
+    "explanation": None,
+    "fixes": [],
+}

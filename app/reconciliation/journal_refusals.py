@@ -5,6 +5,12 @@ from app.ledger.faultwords import Words
 AGAIN = "Export again."
 REQUESTS = (
     Words(
+        "too_many_days",
+        "These are too many days to be shown at once.",
+        "A preview makes every entry of its days while one waits for it.",
+        ("Ask for fewer days.",),
+    ),
+    Words(
         "mode_from_required",
         "It is not said from which day on the new mode books.",
         "Something was posted already; everything before that day stays as the old mode wrote it.",

@@ -262,6 +262,9 @@ class Player:
         body = {**record, **changed, **sums, "billing_id": "inv_summed"}
         await self.send("put_invoice", body, billing_id="inv_summed")
         days = {"date_from": "2026-05-01", "date_to": "2026-05-31"}
+        month = "?date_from=2026-05-01&date_to=2026-05-31"
+        [planned] = (await self.one("preview_journal_entries", query=month))["data"]
+        assert planned["state"] == "would_post", planned
         wanted = {"direction": "export", "resources": ["journal_entries"], **days}
         ended = await self._ended(await self.send("create_sync_job", wanted))
         assert ended["counts"]["created"] == 1, ended
