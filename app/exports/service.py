@@ -33,6 +33,7 @@ from app.jobs.repository import save_cursor
 from app.jobs.work import GaveWay, JobView, StepView, WorkContext
 from app.ledger.identity import application_id, invoice_credit_id, refund_application_id
 from app.ledger.links import BookKeeper
+from app.ledger.membership import JournalEntry
 
 PAGE = 300
 # Documents that go in batches when there is a backlog; names and edits go alone.
@@ -247,11 +248,21 @@ class MarkerPlacer:
         ids = await self._ids(session, kind, stored)
         if kind == Kind.CREDIT_MEMO.value:
             ids += await self._negative_invoices(session)
-        if kind == Kind.APPLICATION.value:
+        if kind == Kind.JOURNAL_ENTRY.value:
+            ids += await self._entries(session)
+        elif kind == Kind.APPLICATION.value:
             ids += await self._refund_links(session)
         elif kind == Kind.CUSTOMER.value:
             ids += await self._in_other_currencies(session, ids)
         return {self._keeper.identity(kind, id_).marker: id_ for id_ in ids}
+
+    async def _entries(self, session: AsyncSession) -> list[str]:
+        rows = await session.scalars(
+            select(JournalEntry.billing_id).where(
+                JournalEntry.integration_id == self._integration_id
+            )
+        )
+        return list(rows)
 
     async def _ids(self, session: AsyncSession, kind: str, stored: str) -> list[str]:
         rows = await session.execute(

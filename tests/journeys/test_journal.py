@@ -3,9 +3,14 @@
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
+from app.kit.db import Database
+from app.ledger.membership import JournalMember
 from tests.journeys.cases import Town
 from tests.journeys.kinds import Shop, shop
 
@@ -194,3 +199,18 @@ async def test_payments_credits_and_refunds_have_entries_of_their_own(us: Shop) 
         "Services": D("29.00"),
         "Sales tax collected (billing)": D("1.82"),
     }
+
+
+async def test_the_database_refuses_a_part_in_two_entries(town: Town, us: Shop) -> None:
+    """Not the code alone: the same component of a revision cannot be held twice with one sign."""
+    with pytest.raises(IntegrityError, match="uq_journal_members_once"):
+        await hold_once_more(town.app.state.db, UUID(us.merchant.organization_id))
+
+
+async def hold_once_more(db: Database, organization_id: UUID) -> None:
+    """Put a part that an entry holds into it again."""
+    async with db.transaction(organization_id) as session:
+        held = (await session.scalars(select(JournalMember).limit(1))).one()
+        columns = {column.name for column in JournalMember.__table__.columns} - {"id"}
+        session.add(JournalMember(**{name: getattr(held, name) for name in columns}))
+        await session.flush()
