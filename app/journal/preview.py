@@ -67,9 +67,10 @@ async def preview(
         length=Length(settings.period),
         number_prefix=settings.number_prefix,
     )
+    facts = await load_facts(session, integration.id, company.id, profile)
     rules = EntryRules(
-        facts=await load_facts(session, integration.id, company.id, profile),
-        places=await load_places(session, books),
+        facts=facts,
+        places=await load_places(session, books, facts.tracking),
         today=today,
         masters=dict(masters_of(integration.master_customers, profile.home_currency)),
         plain_tax_lines=journal_findings(company).plain_tax_lines,

@@ -135,7 +135,7 @@ class JournalWork:
         async with context.transaction() as session:
             facts = await load_facts(session, job.integration_id, job.company_id, context.profile)
             books = await books_of(session, job.integration_id)
-            places = await load_places(session, books)
+            places = await load_places(session, books, facts.tracking)
             findings = journal_findings(books.company)
             session.expunge_all()
         rules = EntryRules(
