@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from judge.marks import BETWEEN
 from judge.taxes import ZERO, nets_of, taxes_of
 
 Record = Mapping[str, Any]
@@ -113,8 +114,9 @@ class Billed:
     All that was exported, as it was then.
 
     *once_live* holds (kind, billing id) of what was live at some export: it must be in the books,
-    even if it is void today. *refused* is what was answered with a reason at the last export; what
-    stood before stands still.
+    even if it is void today. *once_applied* holds (credit, invoice) of every application that ever
+    was. *refused* is what was answered with a reason at the last export; what stood before stands
+    still.
     """
 
     customers: dict[str, Customer] = field(default_factory=dict)
@@ -126,6 +128,7 @@ class Billed:
     charges: dict[str, str] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     once_live: set[Key] = field(default_factory=set)
+    once_applied: set[Key] = field(default_factory=set)
     refused: list[Refusal] = field(default_factory=list)
 
     def owed(self, invoice_id: str) -> Decimal:
@@ -196,7 +199,9 @@ class _Reader:
             if key not in self.refused:
                 self.accepted[key] = record
         once_live = self.billed.once_live
+        once_applied = self.billed.once_applied
         self.billed = _state(self.accepted, once_live)
+        self.billed.once_applied |= once_applied
         self.billed.settings = self.settings
         self.billed.refused = list(self.refused.values())
         self.refused = {}
@@ -226,10 +231,19 @@ def _state(accepted: Mapping[Key, Record], once_live: set[Key]) -> Billed:
             state.payments[billing_id] = _payment(record)
         elif kind in SALES and record.get("lines"):
             name, day = SALES[kind]
-            getattr(state, name)[billing_id] = _sale(record, rates, day=day)
+            sale = _sale(record, rates, day=day)
+            if name == "invoices" and sale.total < 0:
+                sale = _credited(sale)
+                name = "credits"
+            getattr(state, name)[sale.billing_id] = sale
     for (kind, billing_id), record in accepted.items():
         if kind == "refunds" and not record.get("lines"):
             state.payouts[billing_id] = _payout(record, state)
+    state.once_applied |= {
+        (credit.billing_id, invoice)
+        for credit in state.credits.values()
+        for invoice in credit.applied
+    }
     for name in ("invoices", "payments", "credits", "receipts", "payouts"):
         documents: Mapping[str, Sale | Payment | Payout] = getattr(state, name)
         once_live |= {(name, id_) for id_, each in documents.items() if each.live}
@@ -258,6 +272,17 @@ def _sale(record: Record, rates: set[str], *, day: str) -> Sale:
         rate=Decimal(record.get("exchange_rate") or 1),
         lines=lines,
         reason=record.get("reason", "credit_note"),
+    )
+
+
+def _credited(invoice: Sale) -> Sale:
+    """Return what a negative invoice is in the books: a credit, its amounts turned round."""
+    return replace(
+        invoice,
+        billing_id=f"invoice{BETWEEN}{invoice.billing_id}",
+        total=-invoice.total,
+        taxes={code: -amount for code, amount in invoice.taxes.items()},
+        lines=tuple((code, -net) for code, net in invoice.lines),
     )
 
 

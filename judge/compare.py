@@ -179,6 +179,14 @@ class Judge:
                 if document is not None:
                     row.books_count = (row.books_count or 0) + 1
                     row.books += sum(linked(document, "Invoice").values(), ZERO)
+        for credit_id, invoice_id in sorted(self._billed.once_applied):
+            billed = self._billed.credits.get(credit_id)
+            if billed is not None and billed.live and invoice_id in billed.applied:
+                continue
+            for document in self._found.applications(f"{credit_id}{BETWEEN}{invoice_id}"):
+                which = f"{credit_id} on {invoice_id}"
+                links = linked(document, "Invoice")
+                self._judgement.same_links("application", which, {}, links)
         self._judgement.rows += rows.all()
 
     def _judge_link(
@@ -192,7 +200,8 @@ class Judge:
         amount: Decimal,
     ) -> Document | None:
         """Judge one payment of zero, which uses up a credit; return it if it is the only one."""
-        rows, judgement = self._found.marked("Payment", "application", billing_id), self._judgement
+        marked, judgement = self._found.applications(billing_id), self._judgement
+        rows = [row for row in marked if row.get("Line")]
         if len(rows) != 1:
             judgement.differ("application", which, "is not exactly one", "1", str(len(rows)))
             return None

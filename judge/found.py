@@ -8,10 +8,11 @@ from decimal import Decimal
 from judge.billed import Billed, Customer, Payment, Payout, Sale
 from judge.books import Books, Document, note, reference
 from judge.findings import Judgement, Row
-from judge.marks import Marks
+from judge.marks import BETWEEN, Marks
 from judge.naming import folded
 
 Record = Sale | Payment | Payout
+MOST_TURNS = 9
 
 
 class Found:
@@ -62,6 +63,18 @@ class Found:
         rows = self._marked[entity].get(self._marks.of(kind, billing_id), [])
         self.ours |= {(entity, str(row["Id"])) for row in rows}
         return rows
+
+    def applications(self, billing_id: str) -> list[Document]:
+        """
+        Return the payments of zero for one application, those of its later turns too.
+
+        One that was taken back is void for ever, so billed again it is another one.
+        """
+        found = self.marked("Payment", "application", billing_id)
+        for turn in range(2, MOST_TURNS + 1):
+            again = self.marked("Payment", "application", f"{billing_id}{BETWEEN}{turn}")
+            found = [*found, *again]
+        return found
 
     def _read_marks(self, entity: str) -> dict[str, list[Document]]:
         found: dict[str, list[Document]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from simulator.books.company import Company
@@ -16,6 +17,9 @@ from simulator.requests import RequestIds
 from simulator.switches import Switches
 from simulator.throttle import Rates, Throttle
 from simulator.wire import Json, dumps
+
+Condition = Literal["open", "subscription_ended", "no_access"]
+"""What became of a company: no more writes (6190), or nobody of us may call it (403, 3100)."""
 
 SINGLETONS = ("CompanyInfo", "Preferences")
 
@@ -66,6 +70,8 @@ class Realm:
         self.throttle = Throttle(clock, switches)
         self.rates = Rates(clock)
         self.counters = Counters()
+        self.condition: Condition = "open"
+        self.reconciled: set[tuple[str, str]] = set()
         self._clock = clock
         self._revision = 0
         self._tables: dict[str, tuple[int, Table]] = {}
@@ -95,6 +101,10 @@ class Realm:
         Raises:
             Fault: The books refuse.
         """
+        if self.condition == "subscription_ended":
+            raise Fault.company_status()
+        if (write.entity, str(write.body.get("Id"))) in self.reconciled:
+            raise Fault.reconciled()
         former = self._former(write)
         try:
             row = write.apply(self.company)

@@ -163,7 +163,7 @@ class World:
         if isinstance(opened, Turned):
             return opened.answer
         realm = self.realms.get(call.realm_id or "")
-        if realm is None:
+        if realm is None or realm.condition == "no_access":
             return self.gateway.forbidden()
         if not realm.throttle.admit(opened.client_id, batch=call.operation == "batch"):
             realm.counters.throttled += 1

@@ -202,6 +202,16 @@ class SimulatorServer:
         path = f"/companies/{realm_id or self.realm_id}/closed-until"
         return _body(self.control.put(path, json={"date": day}))
 
+    def condition(self, condition: str, realm_id: str | None = None) -> None:
+        """Let a company be ``open``, ``subscription_ended`` or ``no_access``."""
+        path = f"/companies/{realm_id or self.realm_id}/condition"
+        self.control.put(path, json={"condition": condition}).raise_for_status()
+
+    def reconciled(self, entity: str, *ids: str, realm_id: str | None = None) -> None:
+        """Match transactions with the bank: they are frozen then."""
+        path = f"/companies/{realm_id or self.realm_id}/reconciled"
+        self.control.put(path, json={"entity": entity, "ids": list(ids)}).raise_for_status()
+
     def issue_tokens(self, realm_id: str | None = None) -> Any:
         """``{access_token, refresh_token, …}`` without a browser."""
         return self.post("/tokens", {"realm_id": realm_id or self.realm_id})

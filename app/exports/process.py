@@ -54,6 +54,8 @@ MAX_ROUNDS = 5
 MAX_DOUBTS = 5
 # What the books say when more is settled than is open (the reference leaves the code open).
 OVER_APPLIED = {"6000", "620"}
+# What a write is parked for that the books refused themselves.
+REFUSED_FOR_NOW = {Parked.CLOSED_BOOKS.value, Parked.SUBSCRIPTION.value}
 WAITING = {PostingState.PENDING, PostingState.PARKED}
 # What a rounding line may follow.
 ROUNDED = {Kind.INVOICE.value, Kind.CREDIT_MEMO.value}
@@ -202,7 +204,7 @@ async def _decide(
         return None
     if chosen.get("decision"):
         posting = await _apply_decision(session, lane, link, posting, chosen)
-    given_up = await _give_up_closed(session, lane, posting)
+    given_up = await _give_up_refused(session, lane, posting)
     if posting is not None and given_up is None:
         return await _take_up(session, lane, record, posting)
     await _meet_stray(session, lane, record, link)
@@ -222,17 +224,17 @@ async def _decide(
     return intent
 
 
-async def _give_up_closed(
+async def _give_up_refused(
     session: AsyncSession, lane: Lane, posting: Posting | None
 ) -> UUID | None:
     """
-    Give up a write that closed books refused, so that it is decided and written anew.
+    Give up a write that closed books or an ended subscription refused, to write it anew.
 
     It was refused for certain, and QuickBooks may repeat a refusal under the same request id.
     """
     if posting is None or posting.state != PostingState.PARKED.value:
         return None
-    if posting.reason != Parked.CLOSED_BOOKS.value:
+    if posting.reason not in REFUSED_FOR_NOW:
         return None
     for state in (PostingState.PENDING, PostingState.CANCELLED):
         await move(

@@ -30,6 +30,7 @@ from app.exports.decisions import Decision, Refusal, Settle, blocked, money, ref
 from app.exports.drafts import SalesHeader, sales_draft
 from app.exports.facts import ExportFacts, billing_row
 from app.exports.payments import PaymentDecider, by_state
+from app.exports.refunded import paid_and_not_linked
 from app.exports.sales import (
     check_amounts,
     customer_of,
@@ -158,7 +159,7 @@ async def _payout(
     rate = refund.exchange_rate or source.record.exchange_rate
     check_currency(facts, currency, rate)
     customer_id = await customer_of(session, facts, refund.customer, currency)
-    _check_what_is_left(facts, refund, source)
+    await _check_what_is_left(session, facts, refund, source)
     day, remark = open_day(facts, refund.date)
     draft = PurchaseDraft(
         customer_id=customer_id,
@@ -198,17 +199,24 @@ async def _source(session: AsyncSession, facts: ExportFacts, refund: billing.Ref
     return Source(kind=kind, record=record, external_id=link.external_id or "")
 
 
-def _check_what_is_left(facts: ExportFacts, refund: billing.Refund, source: Source) -> None:
+async def _check_what_is_left(
+    session: AsyncSession, facts: ExportFacts, refund: billing.Refund, source: Source
+) -> None:
     document = facts.document(source.kind, source.external_id)
     left = (document.unapplied if document else None) or Decimal(0)
+    if document is not None:
+        source_id = source.record.billing_id
+        left -= await paid_and_not_linked(
+            session, facts, document, source_id, but=refund.billing_id
+        )
     if left >= refund.amount:
         return
     raise Refusal(
         refused(
             "nothing_left_to_refund",
             "What it pays back is settled already.",
-            f"{money(refund.amount)} would go back, but only {money(left)} of the {source.name} "
-            "is not applied in QuickBooks.",
+            f"{money(refund.amount)} would go back, but only {money(max(left, Decimal(0)))} of the "
+            f"{source.name} is left: the rest is applied in QuickBooks, or paid back already.",
             "Take back what it is applied to, and export again.",
             "Or, if goods or services are taken back, issue a credit note and refund that.",
             "Or give the refund lines and taxes of its own instead.",

@@ -6,11 +6,12 @@ The rules are those of the reference; where it is silent or unsure, `Rules` of t
 Not modelled: opening balances, inventory quantities and their cost of sales (an inventory item
 sells like a service), bundles as items, estimates and time (links to them are kept as sent),
 merging of customers, projects, reports, attachments, plan and role restrictions (5020),
-reconciliation (6480), fiscal years, tax returns, exempt reasons beyond the customer's Taxable,
-address normalisation (Lat, Long), and names in references of a document after its target was
-renamed: they stay as they were when the document was last written. A customer's balance is in the
-customer's currency, the ledger in home currency; a foreign document paid in parts may leave cents
-of home currency on its receivable account. Deposits of foreign money take the deposit's own rate.
+statements of the bank (what is reconciled is told), fiscal years, tax returns, exempt reasons
+beyond the customer's Taxable, address normalisation (Lat, Long), and names in references of a
+document after its target was renamed: they stay as they were when the document was last written. A
+customer's balance is in the customer's currency, the ledger in home currency; a foreign document
+paid in parts may leave cents of home currency on its receivable account. Deposits of foreign money
+take the deposit's own rate.
 """
 
 from __future__ import annotations

@@ -369,6 +369,22 @@ class Fault(Exception):
         return cls.of("6470", text, f"{text} : {detail}")
 
     @classmethod
+    def company_status(cls) -> Fault:
+        """6190: the subscription has ended, so nothing is written any more."""
+        text = "Invalid Company Status"
+        detail = (
+            f"{text} : Subscription period has ended or canceled or there was a billing problem"
+        )
+        return cls.of("6190", text, detail)
+
+    @classmethod
+    def reconciled(cls) -> Fault:
+        """6480: matched with the bank, so it is frozen."""
+        text = "Matched transaction cannot be changed"
+        detail = f"{text} : You cannot change or delete a transaction that has been reconciled."
+        return cls.of("6480", text, detail)
+
+    @classmethod
     def deposited(cls) -> Fault:
         """6540: stands on a deposit, so it is frozen."""
         text = "Deposited transaction cannot be changed"

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from simulator.faultrules import Rule
 from simulator.oauth.grants import ACCOUNTING_SCOPE
+from simulator.realm import Condition
 from simulator.world import Seeding
 
 
@@ -56,6 +57,19 @@ class CloseBooks(Body):
     """The last closed day, or null to open the books."""
 
     date: date | None
+
+
+class CompanyCondition(Body):
+    """What became of the company."""
+
+    condition: Condition
+
+
+class Reconciled(Body):
+    """Transactions that a person has matched with the bank; they replace the former ones."""
+
+    entity: str
+    ids: list[str]
 
 
 class NewApp(Body):

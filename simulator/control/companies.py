@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from simulator import truth
 from simulator.control.answers import json_answer
-from simulator.control.bodies import CloseBooks, Edit, NewCompany
+from simulator.control.bodies import CloseBooks, CompanyCondition, Edit, NewCompany, Reconciled
 from simulator.operations import Write
 from simulator.realm import Realm
 from simulator.switches import change_fields
@@ -132,6 +132,20 @@ def _add_edits(routes: APIRouter, world: World) -> None:
         realm.company.close_books(body.date)
         realm.touched()
         return json_answer(realm.singleton("Preferences"))
+
+    _add_states(routes, world)
+
+
+def _add_states(routes: APIRouter, world: World) -> None:
+    @routes.put("/{realm_id}/condition")
+    async def condition(realm_id: str, body: CompanyCondition) -> Response:
+        _realm(world, realm_id).condition = body.condition
+        return Response(status_code=204)
+
+    @routes.put("/{realm_id}/reconciled")
+    async def reconciled(realm_id: str, body: Reconciled) -> Response:
+        _realm(world, realm_id).reconciled = {(body.entity, id) for id in body.ids}
+        return Response(status_code=204)
 
     @routes.delete("/{realm_id}/limits")
     async def clear_limits(realm_id: str) -> Response:
