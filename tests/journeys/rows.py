@@ -193,7 +193,6 @@ class Story:
         return {
             ("invoice", self.id("zero")): "zero_document",
             ("invoice", self.id("closed")): "closed_books",
-            ("invoice", self.id("negative")): "negative_document",
         }
 
     def named_second(self) -> dict[tuple[str, str], str]:

@@ -347,7 +347,7 @@ async def test_3200_renews_the_token_and_goes_on(case: Case, town: Town) -> None
 async def test_3001_waits_and_goes_on(case: Case, town: Town) -> None:
     await case.invoice("i0")
     await case.export("invoices")
-    town.simulator.switches(throttle=True, requests_per_minute=1)
+    town.simulator.switches(throttle=True, requests_per_minute=0)
     await case.invoice("i1")
     try:
         job = await started(case)

@@ -19,7 +19,7 @@ PLURALS = {
 }
 NAMED = ("rejected", "blocked", "skipped", "conflict")
 # A negative invoice's credit memo has an id that no credit note has.
-OF_INVOICE = "invoice\x1f"
+OF_INVOICE = "invoice → "
 
 
 class Told:
