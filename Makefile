@@ -10,9 +10,6 @@ BIN := .venv/bin
 ARGS ?=
 # Processes that share the tests; 0 runs them in one.
 TEST_PROCESSES ?= 2
-# Schedules of faults: from which seed on, and whether QuickBooks honours request ids.
-FROM ?= 0
-REQUESTID ?= honoured
 # Where recorded answers of QuickBooks lie, if you have some.
 RECORDED_DIR ?= ../shared/recorded
 # Modules that only compute, so that nothing excuses an untested line.
@@ -20,10 +17,6 @@ PURE := \
 	app/accounting/records.py \
 	app/billing/arithmetic.py \
 	app/jobs/counting.py \
-	app/journal/components.py \
-	app/journal/deltas.py \
-	app/journal/lines.py \
-	app/journal/periods.py \
 	app/kit/money.py \
 	app/ledger/identity.py \
 	app/ledger/states.py \
@@ -59,24 +52,15 @@ test: dev  ## Run the tests, all but the slow ones
 
 .PHONY: faults
 faults: dev  ## Kill workers, lose answers, commits and Redis, and count what stands in the books
-ifdef SEEDS
-	@$(BIN)/python -m tests.faults.nemesis --seeds $(SEEDS) --from $(FROM) --requestid $(REQUESTID) $(ARGS)
-else
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
-	@$(BIN)/python -m tests.faults.nemesis --seeds 8
-endif
-
-.PHONY: replay
-replay: dev  ## Play one seed of the faults again and show its trace (SEED=n)
-	@$(BIN)/python -m tests.faults.nemesis --replay $(SEED) --requestid $(REQUESTID) $(ARGS)
-
-.PHONY: prove-faults
-prove-faults: dev  ## Plant bugs in a copy of the engine, and show that the faults catch each
-	@$(BIN)/python scripts/prove_faults.py $(ARGS)
 
 .PHONY: test-slow
 test-slow: dev  ## Run the slow tests, the faults included
 	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+.PHONY: property
+property: dev  ## Search 500 sequences of what may happen (SEQUENCES=…) for one that breaks the books
+	@HYPOTHESIS=search $(BIN)/python -m pytest -m slow tests/journeys/test_sequences.py $(ARGS)
 
 .PHONY: check
 check: dev  ## Run every check that is not a test: style, types, direction, schema, contract
