@@ -254,6 +254,8 @@ async def old_backup(play: Play) -> int:
     for crew in play.ground.crews:
         await crew.process.gone()
     await tenants.restore(play.ground, play.client, kept)
+    # What went out in the lost interval is on the wire, and no longer in the ledger.
+    play.log_from = max((int(entry["number"]) for entry in await play.log()), default=0)
     play.jobs = [str(row["id"]) for row in kept["jobs"]]
     play.note("restored")
     await play.push(everything=True)

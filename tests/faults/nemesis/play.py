@@ -40,6 +40,7 @@ class Play:
     hits: dict[str, int] = field(default_factory=dict)
     unfinished: int = 0
     late: bool = False
+    log_from: int = 0
     began: float = field(default_factory=time.monotonic)
 
     def note(self, text: str) -> None:

@@ -212,7 +212,7 @@ async def _look_for_the_late(play: Play) -> None:
 async def _judge(play: Play, verdict: Verdict) -> list[str]:
     ledger = await read_ledger(play)
     books = await asyncio.to_thread(read_books, play.ground.simulator.base_url, ledger.realm)
-    log = await play.log()
+    log = [entry for entry in await play.log() if entry["number"] > play.log_from]
     waits = Waits(second_look=scaled(300), give_up=scaled(86_400))
     promise = Promise(ledger, books, log, waits)
     breaches = [str(breach) for breach in promise.check()]
