@@ -51,6 +51,7 @@ async def read(body: Parts, encoding: str | None, *, limit: int = LIMIT) -> byte
         ("deflate", zlib.compress(TEXT)),
         ("gzip", b""),
     ],
+    ids=["none", "identity", "gzip", "X-GZIP", "deflate", "empty"],
 )
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 async def test_what_was_packed_arrives_whole(
@@ -82,6 +83,7 @@ async def test_what_was_not_asked_for_is_not_unpacked(encoding: str) -> None:
         b"\x1f\x8b",
         gzip.compress(TEXT)[:40] + b"\0" * 9,
     ],
+    ids=["cut off", "other", "two bytes", "broken inside"],
 )
 async def test_torn_ones_are_no_answers(packed: bytes) -> None:
     with pytest.raises(httpx.DecodingError):
