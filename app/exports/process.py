@@ -44,7 +44,7 @@ from app.ledger.models import Link, Posting
 from app.ledger.outcomes import ACTIONS, DOCUMENT_TYPES, drift_outcome
 from app.ledger.postings import Past, move, open_posting, pasts_of
 from app.ledger.settle import Intent, Settled, settle_posted
-from app.ledger.states import OPEN, STANDING, LinkState, Parked, PostingState
+from app.ledger.states import OPEN, REFUSED_FOR_NOW, STANDING, LinkState, PostingState
 from app.ledger.together import begin_together
 
 Decide = Callable[[AsyncSession, ExportFacts, Link, Record], Awaitable[Send | Settle]]
@@ -54,8 +54,6 @@ MAX_ROUNDS = 5
 MAX_DOUBTS = 5
 # What the books say when more is settled than is open (the reference leaves the code open).
 OVER_APPLIED = {"6000", "620"}
-# What a write is parked for that the books refused themselves.
-REFUSED_FOR_NOW = {Parked.CLOSED_BOOKS.value, Parked.SUBSCRIPTION.value}
 WAITING = {PostingState.PENDING, PostingState.PARKED}
 # What a rounding line may follow.
 ROUNDED = {Kind.INVOICE.value, Kind.CREDIT_MEMO.value}

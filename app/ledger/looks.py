@@ -29,7 +29,7 @@ from app.ledger.settle import (
     settle_conflict,
     settle_posted,
 )
-from app.ledger.states import Parked, PostingState, given_up, may_repeat, next_look
+from app.ledger.states import REFUSED_FOR_NOW, PostingState, given_up, may_repeat, next_look
 
 log = structlog.get_logger(__name__)
 
@@ -108,8 +108,8 @@ async def attend(context: WorkContext, posting_id: UUID) -> Settled | None:
                 session, posting, PostingState.CANCELLED, cause="unwanted", actor=context.worker
             )
         state = PostingState(posting.state)
-    if state is PostingState.PARKED and posting.reason == Parked.CLOSED_BOOKS.value:
-        return await _after_closed_books(context, posting_id)
+    if state is PostingState.PARKED and posting.reason in REFUSED_FOR_NOW:
+        return await _after_refusal(context, posting_id)
     if state in {PostingState.PARKED, PostingState.PENDING}:
         return await take_up(context, posting_id)
     if state is PostingState.UNKNOWN:
@@ -151,9 +151,9 @@ async def take_up(context: WorkContext, posting_id: UUID) -> Settled:
     return await carry_out(context, intent)
 
 
-async def _after_closed_books(context: WorkContext, posting_id: UUID) -> Settled | None:
+async def _after_refusal(context: WorkContext, posting_id: UUID) -> Settled | None:
     """
-    Write anew what closed books refused, once they are open for its day.
+    Write anew what closed books refused, once they are open for its day, or an ended subscription.
 
     It was refused for certain, and QuickBooks may repeat a refusal under the same request id; so it
     goes out in a new generation. As long as the books are known to be closed, nothing is called.

@@ -42,6 +42,10 @@ class Parked(StrEnum):
     SUBSCRIPTION = "subscription"
 
 
+# QuickBooks said no for certain, and may repeat it under the same request id whatever has changed.
+REFUSED_FOR_NOW = frozenset({Parked.CLOSED_BOOKS.value, Parked.SUBSCRIPTION.value})
+
+
 class IllegalTransition(Exception):
     """A posting was about to go where no way leads."""
 
