@@ -9,11 +9,13 @@ from uuid import UUID
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.accounting.errors import CompanyUnavailable
 from app.accounting.ports import Authorization, CallGate, ProviderFactory
 from app.connections.models import Company
 from app.connections.profiles import profile_of
 from app.connections.reasons import Reason
 from app.connections.service import connection_summaries, end_connection
+from app.exports.again import Composing, PlanAgain
 from app.exports.service import ExportWork
 from app.imports.work import ImportWork
 from app.integrations.models import Integration
@@ -35,6 +37,7 @@ from app.providers.quickbooks.links import document_url
 from app.providers.quickbooks.oauth import QuickBooksAuthorization
 from app.providers.quickbooks.probe import NothingToProbe, ProberFactory, quickbooks_prober
 from app.providers.quickbooks.provider import quickbooks_factory
+from app.reconciliation.last_preflight import last_preflights
 from app.reconciliation.masters import check_masters
 from app.reconciliation.opening import BooksOpener
 from app.settings import Settings
@@ -59,6 +62,7 @@ class Collaborators:
     provider_factories: Mapping[str, ProviderFactory]
     probers: Mapping[str, ProberFactory]
     gates: Callable[[UUID], CallGate]
+    limits: Limits
     waits: Waits
     request_rates: RequestRates
     request_limits: RequestLimits
@@ -71,10 +75,15 @@ class Collaborators:
         state.connection_summaries = connection_summaries
         state.attempts_of = attempts_of
         state.posting_status = posting_status
+        state.last_preflights = last_preflights
         state.company_state = company_state
         state.document_url = partial(document_url, self.environment)
         state.works = {"import": ImportWork(), "export": AnyExport(ExportWork(), JournalWork())}
         state.waiting_room = WaitingRoom()
+        state.call_limits = self.limits
+        state.plan_check = PlanAgain(
+            db=self.db, composing=composing(self.provider_factories[QUICKBOOKS])
+        )
         state.on_integration_removed = self.integration_removed
         state.integration_has_postings = has_postings
         state.books_opener = BooksOpener(
@@ -143,6 +152,7 @@ def build(settings: Settings, *, database_url: str, redis_url: str) -> Collabora
             )
         },
         gates=Gates(redis, limits_of(settings), waits),
+        limits=limits_of(settings),
         waits=waits,
         request_rates=RequestRates(redis),
         request_limits=RequestLimits(
@@ -175,6 +185,31 @@ class Gates:
                 self._redis, str(company_id), self._limits, pause=self._waits.throttled
             )
         return self._made[company_id]
+
+
+class NoCalls:
+    """Neither a token nor a turn: for a provider that only composes (`TokenSource`, `CallGate`)."""
+
+    async def access_token(self) -> str:
+        raise CompanyUnavailable(explanation="Nothing is called here")
+
+    async def renew(self, stale: str) -> str:
+        raise CompanyUnavailable(explanation="Nothing is called here")
+
+    async def admit(self, *, batch: bool = False) -> None:
+        raise CompanyUnavailable(explanation="Nothing is called here")
+
+    async def throttled(self, after: float | None) -> None:
+        """Nothing to slow down."""
+
+    def answered(self) -> None:
+        """Nothing was asked."""
+
+
+def composing(factory: ProviderFactory) -> Composing:
+    """Return what composes writes for a company, and can call nobody."""
+    nothing = NoCalls()
+    return lambda company: factory(company, tokens=nothing, gate=nothing, on_call=lambda _: None)
 
 
 async def company_state(session: AsyncSession, integration: Integration) -> CompanyState:

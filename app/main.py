@@ -16,6 +16,7 @@ from app.health import install_health
 from app.imports import endpoints as imports
 from app.integrations import endpoints as integrations
 from app.jobs import endpoints as jobs
+from app.jobs import plan_endpoints as plans
 from app.journal import endpoints as journal
 from app.kit import pages
 from app.kit.headers import GuardedAPI
@@ -47,6 +48,7 @@ def routers() -> list[APIRouter]:
         imports.router,
         jobs.router,
         journal.router,
+        plans.router,
         reconciliation.router,
         errors.router,
         browser.router,

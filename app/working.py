@@ -20,6 +20,7 @@ from app.journal.work import AnyExport, JournalWork
 from app.kit.db import database_now
 from app.ledger.catchup import catch_up, set_watermark
 from app.ledger.looks import recover, sweep
+from app.reconciliation.before_export import preflight_of_job
 
 log = structlog.get_logger(__name__)
 
@@ -32,11 +33,12 @@ LONG_PAUSE = timedelta(hours=1)
 def build_runner(collaborators: Collaborators, worker: str, *, lanes: int = 8) -> Runner:
     """Return the claim loop over the given collaborators."""
     desk = CompanyDesk(collaborators)
+    documents = ExportWork(preflight=preflight_of_job)
     return Runner(
         db=collaborators.db,
         worker=worker,
         waits=collaborators.waits,
-        works={"import": ImportWork(), "export": AnyExport(ExportWork(), JournalWork())},
+        works={"import": ImportWork(), "export": AnyExport(documents, JournalWork())},
         open_books=desk.open_books,
         begin=desk.begin,
         sweep=sweep,

@@ -41,6 +41,7 @@ class Company(Identified, TenantOwned, Base):
     profile_read_at: Mapped[datetime | None]
     findings: Mapped[Json | None]
     findings_read_at: Mapped[datetime | None]
+    preflight: Mapped[Json | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 

@@ -95,7 +95,8 @@ async def process_batch(lane: Lane, records: Sequence[Record], decide: Decide) -
     again = [
         record
         for record, each in zip(found.carried, settled, strict=True)
-        if each.state in WAITING or settled_by_others(lane.facts, record, each)
+        if each.state in WAITING
+        or (lane.guard is None and settled_by_others(lane.facts, record, each))
     ]
     _after_batch(lane, settled)
     return found.alone + again + await _lacking_cents(lane, found.carried, settled)

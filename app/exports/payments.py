@@ -75,6 +75,7 @@ class PaymentDecider:
         if allocated > payment.amount:
             raise Refusal(_over_allocated(payment, allocated))
         check_currency(facts, payment.currency, payment.exchange_rate)
+        day, remark = open_day(facts, payment.payment_date, link)
         customer_id = await customer_of(session, facts, payment.customer, payment.currency)
         wanted = [part.invoice for part in payment.allocations]
         invoices = await live_invoices(session, facts, wanted)
@@ -85,7 +86,6 @@ class PaymentDecider:
         draft_of = payment
         if payment.billing_id in facts.recheck_open:
             draft_of, less = _on_what_is_open(facts, payment, invoices)
-        day, remark = open_day(facts, payment.payment_date, link)
         method = facts.methods.get(payment.method or "")
         draft = payment_draft(
             draft_of.model_copy(update={"payment_date": day}),

@@ -7,7 +7,7 @@ posting at most, so overlapping jobs meet here and never write twice.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -49,6 +49,28 @@ from app.ledger.together import begin_together
 
 Decide = Callable[[AsyncSession, ExportFacts, Link, Record], Awaitable[Send | Settle]]
 
+
+class Guard(Protocol):
+    """Lets pass what a plan says, and nothing else."""
+
+    async def decide(
+        self,
+        session: AsyncSession,
+        facts: ExportFacts,
+        link: Link,
+        record: Record,
+        decide: Decide,
+        *,
+        stale: bool,
+    ) -> Decision:
+        """Return the decision if it is the plan's; *stale*: a document's token moved by now."""
+
+    async def allows(
+        self, session: AsyncSession, facts: ExportFacts, record: Record, body: bytes
+    ) -> Settle | None:
+        """Return the refusal of a write that was begun before, unless it is the plan's."""
+
+
 MAX_ROUNDS = 5
 # So many doubtful answers in a row and the company rests: the books are ill.
 MAX_DOUBTS = 5
@@ -74,6 +96,11 @@ class Lane:
     took_up: bool = False
     doubts: int = 0
     renewed: bool = False
+    # What a plan allows, where the job applies one; and whether a document's token moved meanwhile.
+    guard: Guard | None = None
+    stale: bool = False
+    # What a record shows instead of being written, where preflight stops the export.
+    held: Outcome | None = None
 
 
 class NeedsSlot(Exception):
@@ -87,7 +114,7 @@ async def process(lane: Lane, record: Record, decide: Decide) -> None:
     Raises:
         ProviderError: Something outside the record stops the whole company.
     """
-    retried = lane.took_up = False
+    retried = lane.took_up = lane.stale = False
     lane.facts.forget_documents()
     if lane.writing and not lane.ready:
         # The last record was written, so this one probably is, too: no need to decide twice.
@@ -100,8 +127,9 @@ async def process(lane: Lane, record: Record, decide: Decide) -> None:
             return
         lane.ready = False
         settled = await carry_out(lane.context, intent)
-        if not retried and (settled.again or settled_by_others(lane.facts, record, settled)):
-            retried = True
+        others = lane.guard is None and settled_by_others(lane.facts, record, settled)
+        if not retried and (settled.again or others):
+            retried = lane.stale = True
             continue
         _await_rounding(lane, record, intent, settled)
         if await _through(lane, settled) and not _look_again(lane, settled):
@@ -205,7 +233,7 @@ async def _decide(
     given_up = await _give_up_refused(session, lane, posting)
     if posting is not None and given_up is None:
         return await _take_up(session, lane, record, posting)
-    await _meet_stray(session, lane, record, link)
+    await meet_stray(session, lane.facts, link)
     if record.force and link.state == LinkState.DRIFTED.value:
         _look_at_drift(lane, link)
     decision = await decision_on(session, lane, record, link, decide)
@@ -249,9 +277,24 @@ async def _give_up_refused(
 async def decision_on(
     session: AsyncSession, lane: Lane, record: Record, link: Link, decide: Decide
 ) -> Decision:
+    """Decide; a job that applies a plan does what stands there, and one that is stopped nothing."""
+    if lane.guard is None:
+        decision = await judged(session, lane.facts, link, record, decide)
+    else:
+        decision = await lane.guard.decide(
+            session, lane.facts, link, record, decide, stale=lane.stale
+        )
+    if lane.held is not None and isinstance(decision, Send):
+        return Settle(outcome=lane.held)
+    return decision
+
+
+async def judged(
+    session: AsyncSession, facts: ExportFacts, link: Link, record: Record, decide: Decide
+) -> Decision:
     """Decide; what cannot be written down as the books take it is refused before any call."""
     try:
-        return await decide(session, lane.facts, link, record)
+        return await decide(session, facts, link, record)
     except RecordRejected as refusal:
         return refused(
             "too_long",
@@ -262,10 +305,25 @@ async def decision_on(
         )
 
 
+async def _may_not_go(session: AsyncSession, lane: Lane, record: Record, posting: Posting) -> bool:
+    """Tell whether a write that waits may not go out in this job; its record then says why."""
+    if PostingState(posting.state) not in WAITING:
+        return False
+    outcome = lane.held
+    if outcome is None and lane.guard is not None:
+        refusal = await lane.guard.allows(session, lane.facts, record, posting.body)
+        outcome = refusal.outcome if refusal is not None else None
+    if outcome is not None:
+        await set_outcome(session, record.id, outcome)
+    return outcome is not None
+
+
 async def _take_up(
     session: AsyncSession, lane: Lane, record: Record, posting: Posting
 ) -> Intent | None:
     """Go on with what is open on the link; the record shows that posting from now on."""
+    if await _may_not_go(session, lane, record, posting):
+        return None
     await attach_posting(session, record.id, posting.id, state=posting.state)
     state = PostingState(posting.state)
     if state in {PostingState.PENDING, PostingState.PARKED}:
@@ -310,12 +368,12 @@ async def _send(
 # ---------------------------------------------------------------- strays and persons' decisions
 
 
-async def _meet_stray(session: AsyncSession, lane: Lane, record: Record, link: Link) -> None:
+async def meet_stray(session: AsyncSession, facts: ExportFacts, link: Link) -> None:
     """Adopt a document that was found in the books before its record was known (again)."""
     stray = await claim_stray(session, link)
     if stray is None:
         return
-    document = lane.facts.document(Kind(stray.kind), stray.external_id)
+    document = facts.document(Kind(stray.kind), stray.external_id)
     if document is not None:
         remember(link, document)
         await session.flush()

@@ -180,11 +180,12 @@ class SalesDecider:
         _check_header(facts, document, sums)
         if rounding is not None:
             sums = with_rounding(sums, rounding)
-        customer_id = await customer_of(session, facts, document.customer, document.currency)
-        reason = document.reason if isinstance(document, billing.CreditNote) else "credit_note"
-        items = await items_of(session, facts, sums, reason=reason)
+        # What is wrong with the document itself is said first, and what it waits for last.
         layout = layout_of(facts, document, sums)
         day, note = _day_and_note(facts, document, self._kind, link)
+        reason = document.reason if isinstance(document, billing.CreditNote) else "credit_note"
+        items = await items_of(session, facts, sums, reason=reason)
+        customer_id = await customer_of(session, facts, document.customer, document.currency)
         header = SalesHeader(
             kind=self._kind,
             number=document.number if facts.settings.documents.send_number else None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,12 @@ from app.exports.batches import BACKLOG, BATCH_SIZE, pass_over_unchanged, proces
 from app.exports.currencies import customer_key
 from app.exports.customers import CustomerDecider
 from app.exports.facts import load_facts
+from app.exports.foresight import Foresight
+from app.exports.guard import PlanGuard
 from app.exports.items import ItemDecider
 from app.exports.payments import ApplicationDecider, PaymentDecider
 from app.exports.plan import PLAN, make_plan, save_plan, steps_for
+from app.exports.preflight import Preflight, fresh_profile, held_back, keep_findings
 from app.exports.process import Decide, Lane, process
 from app.exports.refresh import READ_AT, refresh_taxes
 from app.exports.refund_currencies import name_refund_currencies
@@ -28,7 +32,9 @@ from app.exports.summarized import pass_over_summarized
 from app.exports.tax import PriceCodes
 from app.exports.writes import Composer
 from app.integrations.models import Integration
+from app.jobs.applying import copy_plan, steps_by_name
 from app.jobs.models import Record, Step
+from app.jobs.plans import Foreseen, save_lines, save_skipped
 from app.jobs.repository import save_cursor
 from app.jobs.work import GaveWay, JobView, StepView, WorkContext
 from app.ledger.identity import application_id, invoice_credit_id, refund_application_id
@@ -50,11 +56,13 @@ class ExportWork:
     """
     Billing → company (implements `app.jobs.work.Work`).
 
-    *backlog* is how many records make it worth while to write in batches.
+    *backlog* is how many records make it worth while to write in batches; *preflight* looks for
+    what speaks against an export before anything is sent.
     """
 
-    def __init__(self, *, backlog: int = BACKLOG) -> None:
+    def __init__(self, *, backlog: int = BACKLOG, preflight: Preflight | None = None) -> None:
         self._backlog = backlog
+        self._preflight = preflight
 
     def steps(self, resources: Sequence[str]) -> list[str]:
         return steps_for(resources)
@@ -66,29 +74,81 @@ class ExportWork:
     async def run(self, context: WorkContext, job: JobView, step: StepView) -> bool:
         """Plan the job, or bring the step's records one by one to their end for now."""
         if step.name == PLAN:
-            await self._plan(context, job, step)
+            await self._begin(context, job, step)
             return True
+        if job.dry_run:
+            return await self._foresee(context, job, step)
         return await self._work_off(context, job, step)
 
-    async def _plan(self, context: WorkContext, job: JobView, step: StepView) -> None:
+    async def _begin(self, context: WorkContext, job: JobView, step: StepView) -> None:
+        """List the job's records, and look for what speaks against the export."""
+        if self._preflight is not None:
+            context.profile = await fresh_profile(context, job)
         taxes_read_at = await refresh_taxes(context, job)
         async with context.transaction() as session:
-            codes = await billing_rows.price_codes(session, job.integration_id)
-            profile = context.profile
-            home = profile.home_currency if profile.multicurrency else None
-            plan = await make_plan(session, job, codes.tax_codes, home_currency=home)
-            await name_refund_currencies(session, job.integration_id, plan)
-            steps = await _step_ids(session, job.id)
-            await save_plan(session, job, plan, steps)
-            await pass_over_summarized(session, job)
-            affected = [
-                {"price_codes": sorted(price_codes), "documents": number}
-                for price_codes, number in plan.tax_sets.items()
-            ]
-            cursor: dict[str, Any] = {"tax_sets": affected}
+            if job.applies is None:
+                affected = await self._plan(session, context, job)
+            else:
+                await copy_plan(session, job, await steps_by_name(session, job.id))
+                affected = await affected_by(session, job.applies)
+            cursor: dict[str, Any] = {"tax_sets": _listed(affected)}
             if taxes_read_at is not None:
                 cursor[READ_AT] = taxes_read_at
             await save_cursor(session, step.id, cursor=cursor)
+            if self._preflight is not None:
+                facts = await load_facts(
+                    session, job.integration_id, job.company_id, context.profile
+                )
+                await keep_findings(session, job, await self._preflight(session, facts, job))
+
+    async def _plan(
+        self, session: AsyncSession, context: WorkContext, job: JobView
+    ) -> Mapping[PriceCodes, int]:
+        """List the records of the range; return how many documents need each set of taxes."""
+        codes = await billing_rows.price_codes(session, job.integration_id)
+        profile = context.profile
+        home = profile.home_currency if profile.multicurrency else None
+        plan = await make_plan(session, job, codes.tax_codes, home_currency=home)
+        await name_refund_currencies(session, job.integration_id, plan)
+        await save_plan(session, job, plan, await steps_by_name(session, job.id))
+        await pass_over_summarized(session, job)
+        if job.dry_run:
+            await save_skipped(session, job)
+        return plan.tax_sets
+
+    async def _foresee(self, context: WorkContext, job: JobView, step: StepView) -> bool:
+        """Plan the step's records page by page; no call but the reads that this takes."""
+        async with context.transaction() as session:
+            facts = await load_facts(
+                session,
+                job.integration_id,
+                job.company_id,
+                context.profile,
+                affected=await affected_by(session, job.id),
+            )
+            held = await held_back(session, job.id, step.name)
+            session.expunge_all()
+        sight = Foresight(
+            facts=facts,
+            job_id=job.id,
+            open=context.transaction,
+            provider=context.provider,
+            held=held,
+        )
+        decide = deciders(Composer(context.provider))[step.name]
+        cursor = dict(step.cursor)
+        while records := await _next_records(context, step.id, int(cursor.get("position", -1))):
+            lines = await sight.page(step.name, records, decide)
+            if len(records) >= self._backlog and step.name in BATCHED:
+                lines, batches = in_lanes(lines)
+                cursor["batches"] = int(cursor.get("batches", 0)) + batches
+            cursor["position"] = records[-1].position
+            async with context.transaction() as session:
+                await save_lines(session, job, lines)
+                await save_cursor(session, step.id, cursor=cursor)
+            if context.give_way():
+                return False
+        return True
 
     async def _work_off(self, context: WorkContext, job: JobView, step: StepView) -> bool:
         async with context.transaction() as session:
@@ -97,10 +157,12 @@ class ExportWork:
                 job.integration_id,
                 job.company_id,
                 context.profile,
-                affected=await _affected(session, job.id),
+                affected=await affected_by(session, job.id),
             )
+            held = await held_back(session, job.id, step.name)
             session.expunge_all()
-        lane = Lane(context=context, facts=facts, decisions=_decisions(job))
+        guard = PlanGuard(job.applies) if job.applies is not None else None
+        lane = Lane(context=context, facts=facts, decisions=_decisions(job), guard=guard, held=held)
         decide = deciders(Composer(context.provider))[step.name]
         with suppress(GaveWay):
             return await self._records(lane, step, decide)
@@ -110,6 +172,8 @@ class ExportWork:
         """Bring the step's records to their end for now; return whether all are."""
         context, position = lane.context, int(step.cursor.get("position", -1))
         while records := await _next_records(context, step.id, position):
+            if isinstance(lane.guard, PlanGuard):
+                await lane.guard.load(context, step.name, records)
             for group in await self._groups(lane, step, records, decide):
                 if context.give_way():
                     return False
@@ -161,6 +225,16 @@ def in_batches(records: Sequence[Record], size: int = BATCH_SIZE) -> list[list[R
     return batches
 
 
+def in_lanes(lines: Sequence[Foreseen]) -> tuple[list[Foreseen], int]:
+    """Return a backlog's lines with the lane each goes by, and how many batches there are."""
+    creating = {line.record.id for line in lines if line.action == Verb.CREATE.value}
+    groups = [group for group in in_batches([line.record for line in lines]) if len(group) > 1]
+    together = [{record.id for record in group} & creating for group in groups]
+    batched = {record_id for group in together for record_id in group}
+    shown = [replace(line, lane="batch") if line.record.id in batched else line for line in lines]
+    return shown, sum(1 for group in together if group)
+
+
 def deciders(composer: Composer) -> dict[str, Decide]:
     """Return who decides about the records of each step."""
     return {
@@ -179,12 +253,7 @@ def deciders(composer: Composer) -> dict[str, Decide]:
     }
 
 
-async def _step_ids(session: AsyncSession, job_id: UUID) -> dict[str, UUID]:
-    rows = await session.execute(select(Step.name, Step.id).where(Step.job_id == job_id))
-    return dict(rows.all())
-
-
-async def _affected(session: AsyncSession, job_id: UUID) -> dict[PriceCodes, int]:
+async def affected_by(session: AsyncSession, job_id: UUID) -> dict[PriceCodes, int]:
     """Return how many of the job's documents need each set of taxes."""
     cursor = await session.scalar(
         select(Step.cursor).where(Step.job_id == job_id, Step.name == PLAN)
@@ -193,6 +262,13 @@ async def _affected(session: AsyncSession, job_id: UUID) -> dict[PriceCodes, int
         frozenset(entry["price_codes"]): entry["documents"]
         for entry in (cursor or {}).get("tax_sets", [])
     }
+
+
+def _listed(affected: Mapping[PriceCodes, int]) -> list[dict[str, Any]]:
+    return [
+        {"price_codes": sorted(price_codes), "documents": number}
+        for price_codes, number in affected.items()
+    ]
 
 
 async def _next_records(context: WorkContext, step_id: UUID, position: int) -> Sequence[Record]:

@@ -62,6 +62,24 @@ EXAMPLE_OUT: dict[str, Any] = {
         "connected_at": "2026-03-01T12:05:00Z",
         "reason": None,
     },
+    "preflight": {
+        "read_at": "2026-03-01T12:05:00Z",
+        "date_from": None,
+        "date_to": None,
+        "ready": True,
+        "findings": [
+            {
+                "code": "custom_numbers",
+                "level": "warn",
+                "subject": "Custom transaction numbers are off in QuickBooks",
+                "consequence": "QuickBooks numbers no document by itself; the billing number "
+                "stands in the memo.",
+                "fix": "Turn on Custom transaction numbers under Account and settings, Sales; or "
+                "set documents.send_number to false.",
+                "documents": 0,
+            }
+        ],
+    },
     "created_at": "2026-03-01T12:00:00Z",
     "updated_at": "2026-03-01T12:00:00Z",
 }
@@ -209,6 +227,7 @@ def hooks_of(request: Request) -> Hooks:
         has_postings=getattr(state, "integration_has_postings", None),
         check_masters=getattr(state, "check_master_customers", None),
         check_mode=getattr(state, "check_mode_change", None),
+        preflights=getattr(state, "last_preflights", None),
     )
 
 

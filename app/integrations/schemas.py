@@ -1,6 +1,6 @@
 """An integration as it is sent and shown, its settings, and the list of providers."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -251,6 +251,27 @@ class ConnectionSummary(BaseModel):
     reason: str | None = Field(default=None, description="Why it is not connected (any more)")
 
 
+class PreflightRow(BaseModel):
+    """One finding: what was looked at, what follows, and what to do."""
+
+    code: str
+    level: Literal["pass", "warn", "block"]
+    subject: str
+    consequence: str
+    fix: str | None
+    documents: int
+
+
+class LastPreflight(BaseModel):
+    """What the last preflight found: that of connecting, of `POST …/preflight` or of an export."""
+
+    read_at: datetime
+    date_from: date | None
+    date_to: date | None
+    ready: bool = Field(description="No finding blocks")
+    findings: list[PreflightRow] = Field(description="The worst first")
+
+
 class IntegrationOut(BaseModel):
     """One organization's settings for one ERP company, and whether it is connected."""
 
@@ -265,6 +286,7 @@ class IntegrationOut(BaseModel):
     source_system: str
     settings: IntegrationSettings
     connection: ConnectionSummary
+    preflight: LastPreflight | None
     created_at: datetime
     updated_at: datetime
 

@@ -17,6 +17,7 @@ from app.integrations.schemas import (
     IntegrationOut,
     IntegrationPatch,
     IntegrationSettings,
+    LastPreflight,
     MasterCustomer,
     Mode,
 )
@@ -40,7 +41,7 @@ class Hooks:
     *summaries* tells about connections, *removed* cancels what runs when an integration goes,
     *has_postings* tells whether anything was ever posted for it, *check_masters* refuses master
     customers that are not in its books, *check_mode* refuses a change of mode that would book
-    something twice or not at all.
+    something twice or not at all, *preflights* tells what was found last.
     """
 
     summaries: Summaries | None = None
@@ -48,6 +49,7 @@ class Hooks:
     has_postings: HasPostings | None = None
     check_masters: CheckMasters | None = None
     check_mode: CheckMode | None = None
+    preflights: Summaries | None = None
 
 
 def settings_of(integration: Integration) -> IntegrationSettings:
@@ -148,7 +150,10 @@ async def show(
     summaries: dict[UUID, dict[str, Any]] = {}
     if hooks.summaries is not None and integrations:
         summaries = await hooks.summaries(session, [row.id for row in integrations])
-    return [_shown(row, summaries.get(row.id)) for row in integrations]
+    preflights: dict[UUID, dict[str, Any]] = {}
+    if hooks.preflights is not None and integrations:
+        preflights = await hooks.preflights(session, [row.id for row in integrations])
+    return [_shown(row, summaries.get(row.id), preflights.get(row.id)) for row in integrations]
 
 
 def merged(kept: Json, patch: Json) -> Json:
@@ -162,7 +167,9 @@ def merged(kept: Json, patch: Json) -> Json:
     return result
 
 
-def _shown(row: Integration, summary: dict[str, Any] | None) -> IntegrationOut:
+def _shown(
+    row: Integration, summary: dict[str, Any] | None, preflight: dict[str, Any] | None
+) -> IntegrationOut:
     return IntegrationOut(
         id=row.id,
         name=row.name,
@@ -173,6 +180,7 @@ def _shown(row: Integration, summary: dict[str, Any] | None) -> IntegrationOut:
         source_system=row.source_system,
         settings=settings_of(row),
         connection=ConnectionSummary(**summary) if summary else ConnectionSummary(),
+        preflight=LastPreflight(**preflight) if preflight else None,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

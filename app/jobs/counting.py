@@ -26,6 +26,8 @@ MONEY_KINDS = ("invoice", "payment", "credit_memo", "refund", "journal_entry")
 SUCCEEDED, WITH_FINDINGS = "succeeded", "succeeded_with_findings"
 # Not settled yet; the job is at it.
 IN_WORK = ("waiting", "pending", "sending")
+# A dry run's record that would be written.
+PLANNED = "planned"
 
 
 # Posted, but not as billed: never called success.
@@ -47,8 +49,14 @@ async def end_status(session: AsyncSession, job: Job) -> str:
     return SUCCEEDED if await session.scalar(differing) is None else WITH_FINDINGS
 
 
-async def counts_of(session: AsyncSession, job_id: UUID) -> tuple[Json, list[Json]]:
-    """Return an export's counts, and its amounts per kind and currency."""
+async def counts_of(
+    session: AsyncSession, job_id: UUID, *, dry_run: bool = False
+) -> tuple[Json, list[Json]]:
+    """
+    Return an export's counts, and its amounts per kind and currency.
+
+    A dry run has posted nothing: what it would write is counted as planned, and no money is.
+    """
     # What is void is billed at nothing, done now or long ago.
     stands = Record.operation != "void"
     rows = await session.execute(
@@ -65,11 +73,13 @@ async def counts_of(session: AsyncSession, job_id: UUID) -> tuple[Json, list[Jso
         .group_by(Record.kind, Record.currency, Record.state, Record.action)
     )
     groups = [tuple(row) for row in rows]
+    if dry_run:
+        return _counts(groups, PLANNED), []
     return _counts(groups), _amounts(groups)
 
 
-def _counts(groups: Iterable[tuple[Any, ...]]) -> Json:
-    counts = dict.fromkeys(("total", *ACTIONS, *STATES, "waiting"), 0)
+def _counts(groups: Iterable[tuple[Any, ...]], *further: str) -> Json:
+    counts = dict.fromkeys(("total", *further, *ACTIONS, *STATES, "waiting"), 0)
     for _, _, state, action, number, *_ in groups:
         counts["total"] += number
         if state == "posted":

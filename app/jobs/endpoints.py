@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.integrations.models import Integration
 from app.integrations.service import get_integration
 from app.jobs import examples, service
+from app.jobs.applying import applied_by
 from app.jobs.models import Job, Record, Step
 from app.jobs.progress import OPEN
 from app.jobs.records import recount, shown_id
@@ -25,6 +26,7 @@ from app.jobs.schemas import (
     JobStatus,
     Paused,
     PostedDocument,
+    PreflightFinding,
     Range,
     RecordRow,
     RetryRequest,
@@ -58,7 +60,13 @@ PAUSES = {
 }
 
 
-def job_row(job: Job, counts: Mapping[str, Any], amounts: Any, steps: list[Step]) -> JobRow:
+def job_row(
+    job: Job,
+    counts: Mapping[str, Any],
+    amounts: Any,
+    steps: list[Step],
+    applied_by: UUID | None = None,
+) -> JobRow:
     """Return a job as Previous History shows it."""
     paused = None
     if job.status == "paused" and job.paused_reason and job.paused_since:
@@ -97,6 +105,11 @@ def job_row(job: Job, counts: Mapping[str, Any], amounts: Any, steps: list[Step]
             for step in steps
         ],
         retry_of=job.retry_of,
+        dry_run=job.dry_run,
+        applies=job.applies,
+        applied_by=applied_by,
+        plan_expires_at=job.plan_expires_at,
+        findings=[PreflightFinding(**finding) for finding in job.findings or ()],
         failure=job.failure,
     )
 
@@ -104,7 +117,8 @@ def job_row(job: Job, counts: Mapping[str, Any], amounts: Any, steps: list[Step]
 async def show(session: AsyncSession, job: Job) -> JobRow:
     counts, amounts = await service.live_counts(session, job)
     steps = await service.steps_of(session, [job.id])
-    return job_row(job, counts, amounts, steps[job.id])
+    applied = await applied_by(session, [job.id]) if job.dry_run else {}
+    return job_row(job, counts, amounts, steps[job.id], applied.get(job.id))
 
 
 def requester_of(tenant: Tenant) -> Requester:
@@ -166,6 +180,7 @@ async def list_sync_jobs(
     status: JobStatus | None = None,
     direction: Direction | None = None,
     resource: Annotated[Text | None, Query(max_length=50)] = None,
+    dry_run: bool | None = None,
     queued_from: Instant | None = None,
     queued_to: Instant | None = None,
 ) -> Page[JobRow]:
@@ -175,6 +190,7 @@ async def list_sync_jobs(
         status=status,
         direction=direction,
         resource=resource,
+        dry_run=dry_run,
         queued_from=queued_from,
         queued_to=queued_to,
     )
@@ -182,10 +198,11 @@ async def list_sync_jobs(
         tenant.session, integration_id, wanted, limit=limit, cursor=cursor
     )
     steps = await service.steps_of(tenant.session, [job.id for job in jobs])
+    applied = await applied_by(tenant.session, [job.id for job in jobs if job.dry_run])
     rows = []
     for job in jobs:
         counts, amounts = await service.live_counts(tenant.session, job)
-        rows.append(job_row(job, counts, amounts, steps[job.id]))
+        rows.append(job_row(job, counts, amounts, steps[job.id], applied.get(job.id)))
     return Page(data=rows, next_cursor=more)
 
 
@@ -488,7 +505,9 @@ async def skip_record(
     """Leave a refused record out for good in this job, with the reason."""
     job = await service.get_job(tenant.session, integration_id, job_id)
     record = await service.get_record(tenant.session, job, record_id)
-    record = await service.skip_record(tenant.session, record, body.reason, requester_of(tenant))
+    record = await service.skip_record(
+        tenant.session, job, record, body.reason, requester_of(tenant)
+    )
     if job.status not in OPEN:
         await recount(tenant.session, job.id)
     await tenant.session.refresh(record)

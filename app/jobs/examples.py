@@ -27,6 +27,16 @@ REQUESTS: dict[str, Example] = {
             "date_to": "2026-03-31",
         },
     },
+    "dry_run": {
+        "summary": "See first what an export would do; nothing is posted",
+        "value": {
+            "direction": "export",
+            "resources": ["customers", "items", "invoices", "payments", "credits"],
+            "date_from": "2026-03-01",
+            "date_to": "2026-03-31",
+            "dry_run": True,
+        },
+    },
 }
 RETRIES: dict[str, Example] = {
     "again": {"summary": "After the cause was removed", "value": {}},
@@ -82,6 +92,11 @@ QUEUED: dict[str, Any] = {
     "quickbooks_calls": {},
     "steps": _steps("waiting", started_at=None, finished_at=None),
     "retry_of": None,
+    "dry_run": False,
+    "applies": None,
+    "applied_by": None,
+    "plan_expires_at": None,
+    "findings": [],
     "failure": None,
 }
 ENDED: dict[str, Any] = QUEUED | {

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -45,9 +45,12 @@ class Job(Identified, TenantOwned, Base):
             "id",
             postgresql_where=text("status IN ('queued', 'running', 'paused')"),
         ),
+        # A plan is applied once at most.
+        Index("uq_jobs_applies", "applies", unique=True),
         tenant_fk("integration_id", "integrations"),
         tenant_fk("company_id", "companies"),
         tenant_fk("retry_of", "jobs"),
+        tenant_fk("applies", "jobs"),
     )
 
     integration_id: Mapped[UUID]
@@ -63,6 +66,12 @@ class Job(Identified, TenantOwned, Base):
     retry_of: Mapped[UUID | None]
     # For a retry: which records to take up again.
     selection: Mapped[list[Json] | None] = mapped_column(JSONB(none_as_null=True))
+    # A dry run writes to no books; until when its plan may be applied, and which plan this applies.
+    dry_run: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    plan_expires_at: Mapped[datetime | None]
+    applies: Mapped[UUID | None]
+    # What preflight found when the export began.
+    findings: Mapped[list[Json] | None] = mapped_column(JSONB(none_as_null=True))
     status: Mapped[str] = mapped_column(default="queued", index=True)
     paused_reason: Mapped[str | None]
     paused_since: Mapped[datetime | None]
@@ -144,3 +153,49 @@ class Record(Identified, TenantOwned, Base):
     updated_at: Mapped[datetime] = mapped_column(
         server_default=func.clock_timestamp(), onupdate=func.clock_timestamp()
     )
+
+
+class PlanLine(Identified, TenantOwned, Base):
+    """
+    What a dry run foresees for one record: the action, the exact bytes, and what they rest on.
+
+    *body* may hold placeholders for documents that do not exist yet; *needs* says which records
+    they stand for. *rests_on* is what the plan hash covers beside the body: the billing revision
+    and the link. *effect* is what the books will show of it, for the lines that come after; *reads*
+    what was read in the books for it. *shown* is for people: differences, totals, taxes.
+    """
+
+    __tablename__ = "plan_lines"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "id"),
+        UniqueConstraint("job_id", "step", "kind", "billing_id", "operation"),
+        Index(None, "job_id", "position"),
+        Index(None, "job_id", "subject"),
+        tenant_fk("job_id", "jobs", ondelete="CASCADE"),
+        tenant_fk("record_id", "job_records", ondelete="CASCADE"),
+    )
+
+    job_id: Mapped[UUID]
+    record_id: Mapped[UUID]
+    position: Mapped[int]
+    step: Mapped[str]
+    kind: Mapped[str]
+    billing_id: Mapped[str]
+    operation: Mapped[str]
+    # The billing id without what the ledger adds to it; later lines name their needs by it.
+    subject: Mapped[str]
+    action: Mapped[str]
+    document_type: Mapped[str | None]
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    content_hash: Mapped[str | None]
+    plan_hash: Mapped[str]
+    rests_on: Mapped[Json] = mapped_column(default=dict)
+    needs: Mapped[list[Json]] = mapped_column(JSONB, default=list)
+    reads: Mapped[list[Json]] = mapped_column(JSONB, default=list)
+    effect: Mapped[Json | None]
+    shown: Mapped[Json] = mapped_column(default=dict)
+    currency: Mapped[str | None]
+    total: Mapped[Decimal | None]
+    tax: Mapped[Decimal | None]
+    lane: Mapped[str | None]  # single | batch; none without a write
+    read_calls: Mapped[int] = mapped_column(default=0)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.jobs.counting import IN_WORK, counts_of, end_status
 from app.jobs.lanes import Lease
 from app.jobs.models import Job, Record, Step
+from app.jobs.plans import LIFE
 from app.jobs.work import JobView, StepView, WorkContext, check_fence
 from app.kit.db import Database, Json, database_now
 
@@ -28,6 +29,8 @@ def view_of(job: Job) -> JobView:
         trigger=job.trigger,
         retry_of=job.retry_of,
         selection=job.selection,
+        dry_run=job.dry_run,
+        applies=job.applies,
     )
 
 
@@ -77,13 +80,15 @@ async def finish(context: WorkContext, job_id: UUID) -> None:
         await _take_counts(session, job)
         job.status = await end_status(session, job)
         job.finished_at = func.clock_timestamp()
+        if job.dry_run:
+            job.plan_expires_at = func.clock_timestamp() + LIFE
 
 
 async def _take_counts(session: AsyncSession, job: Job) -> None:
     if job.direction == "import":
         job.counts = await import_counts(session, job.id)
     else:
-        job.counts, job.amounts = await counts_of(session, job.id)
+        job.counts, job.amounts = await counts_of(session, job.id, dry_run=job.dry_run)
 
 
 IMPORT_COUNTS = (

@@ -115,6 +115,20 @@ SHOWN = (
 )
 
 
+async def earlier_outcome(session: AsyncSession, posting_id: UUID, state: str) -> Outcome:
+    """Return what the records of a posting show; its bare state if none does."""
+    found = await session.scalar(
+        select(Record)
+        .where(Record.posting_id == posting_id, Record.state == state)
+        .order_by(Record.updated_at.desc())
+        .limit(1)
+    )
+    if found is None:
+        return Outcome(state=state)
+    values = {name: getattr(found, name) for name in SHOWN}
+    return Outcome(**(values | {"fixes": tuple(found.fixes)}))
+
+
 async def attach_posting(
     session: AsyncSession, record_id: UUID, posting_id: UUID, *, state: str
 ) -> None:
@@ -179,7 +193,7 @@ async def pass_on(session: AsyncSession, posting_id: UUID, successor_id: UUID) -
 async def recount(session: AsyncSession, job_id: UUID) -> None:
     """Take an ended job's counts, amounts and status from its records again."""
     job = await session.get_one(Job, job_id, with_for_update=True)
-    job.counts, job.amounts = await counts_of(session, job_id)
+    job.counts, job.amounts = await counts_of(session, job_id, dry_run=job.dry_run)
     if job.status in {SUCCEEDED, WITH_FINDINGS}:
         job.status = await end_status(session, job)
     await session.flush()

@@ -35,7 +35,9 @@ class ExportRequest(Strict):
     resources: list[ExportResource] = Field(min_length=1, max_length=7)
     date_from: Day | None = Field(None, description="Required for documents")
     date_to: Day | None = Field(None, description="Required for documents")
-    dry_run: Flag = False
+    dry_run: Flag = Field(
+        False, description="Only plan: no call is made that writes; `GET …/plan` shows the plan"
+    )
 
 
 JobRequest = Annotated[ImportRequest | ExportRequest, Field(discriminator="direction")]
@@ -83,6 +85,18 @@ class Failure(BaseModel):
     fixes: list[str]
 
 
+class PreflightFinding(BaseModel):
+    """One finding of preflight; `stops`: because of it nothing was posted at all."""
+
+    code: str
+    level: Literal["warn", "block"]
+    subject: str
+    consequence: str
+    fix: str | None
+    documents: int
+    stops: bool
+
+
 class JobRow(BaseModel):
     """One row of Previous History."""
 
@@ -104,6 +118,11 @@ class JobRow(BaseModel):
     quickbooks_calls: dict[str, int]
     steps: list[StepRow]
     retry_of: UUID | None
+    dry_run: bool = Field(description="It only planned: nothing of it was posted")
+    applies: UUID | None = Field(description="The dry run whose plan this job posts")
+    applied_by: UUID | None = Field(description="The job that posts this dry run's plan")
+    plan_expires_at: datetime | None = Field(description="Until when its plan may be applied")
+    findings: list[PreflightFinding] = Field(description="What preflight found when it began")
     failure: Failure | None
 
 

@@ -71,19 +71,19 @@ async def request_job(
     Raises:
         NotConnected: There is no company, or it was disconnected.
         Invalid: The range is missing or reversed.
-        NotAvailableYet: Dry runs.
+        NotAvailableYet: Dry runs of journal entries.
     """
-    if integration.company_id is None or company.status in {"not_connected", "disconnected"}:
-        raise NotConnected(
-            "Connect QuickBooks first.",
-            fixes=["Open the authorization_url that POST …/connect answers, and connect."],
-        )
+    check_connected(integration, company)
     today = now().astimezone(ZoneInfo(company.time_zone)).date()
     if isinstance(request, ImportRequest):
         start, end = request.created_from or FIRST_DAY, request.created_to or today
         names = ("created_from", "created_to")
     else:
-        _check_mode(integration, request)
+        check_mode(integration, request.resources)
+        if request.dry_run and JOURNAL in request.resources:
+            raise NotAvailableYet(
+                "Dry runs of journal entries are not available yet.", fixes=["Leave dry_run out."]
+            )
         start, end = _export_range(request, today)
         names = ("date_from", "date_to")
     if start > end:
@@ -93,7 +93,7 @@ async def request_job(
             errors=[FieldProblem(f"/{names[0]}", f"must not be after {names[1]}")],
             fixes=[f"Swap {names[0]} and {names[1]}."],
         )
-    return await _queue(
+    return await queue_job(
         session,
         integration,
         works[request.direction],
@@ -102,25 +102,44 @@ async def request_job(
         start=start,
         end=end,
         requester=requester,
+        dry_run=isinstance(request, ExportRequest) and request.dry_run,
     )
 
 
-def _check_mode(integration: Integration, request: ExportRequest) -> None:
+def check_connected(integration: Integration, company: CompanyState) -> None:
+    """
+    Let pass an integration whose company can be called.
+
+    Raises:
+        NotConnected: There is no company, or it was disconnected.
+    """
+    if integration.company_id is None or company.status in {"not_connected", "disconnected"}:
+        raise NotConnected(
+            "Connect QuickBooks first.",
+            fixes=["Open the authorization_url that POST …/connect answers, and connect."],
+        )
+
+
+def check_mode(integration: Integration, resources: Sequence[str]) -> None:
+    """
+    Let pass what the integration's mode exports.
+
+    Raises:
+        Conflict: The mode writes something else.
+    """
     journal = integration.mode == "summarized_journal_entry"
-    if journal and set(request.resources) != {JOURNAL}:
+    if journal and set(resources) != {JOURNAL}:
         raise Conflict(
             "This integration writes summarized journal entries, not single documents.",
             code="wrong_mode",
             fixes=["Ask for the resource journal_entries, or change the integration's mode."],
         )
-    if not journal and JOURNAL in request.resources:
+    if not journal and JOURNAL in resources:
         raise Conflict(
             "This integration writes single documents, not summarized journal entries.",
             code="wrong_mode",
             fixes=["Ask for invoices, payments and credits, or change the integration's mode."],
         )
-    if request.dry_run:
-        raise NotAvailableYet("Dry runs are not available yet.", fixes=["Leave dry_run out."])
 
 
 def _export_range(request: ExportRequest, today: date) -> tuple[date, date]:
@@ -135,7 +154,7 @@ def _export_range(request: ExportRequest, today: date) -> tuple[date, date]:
     return request.date_from or FIRST_DAY, request.date_to or today
 
 
-async def _queue(
+async def queue_job(
     session: AsyncSession,
     integration: Integration,
     work: Work,
@@ -147,15 +166,19 @@ async def _queue(
     requester: Requester,
     retry_of: UUID | None = None,
     selection: list[Json] | None = None,
+    dry_run: bool = False,
+    applies: UUID | None = None,
 ) -> Job:
+    """Write a job and its steps down, and let the company's lane be looked at after the commit."""
     assert integration.company_id is not None  # noqa: S101 - checked by every caller
+    named = work.operation_type(resources)
     job = Job(
         id=new_id(),
         organization_id=integration.organization_id,
         integration_id=integration.id,
         company_id=integration.company_id,
         direction=direction,
-        operation_type=work.operation_type(resources),
+        operation_type=f"Dry run: {named}" if dry_run else named,
         resources=resources,
         range_from=start,
         range_to=end,
@@ -164,6 +187,8 @@ async def _queue(
         requested_by=requester.name,
         retry_of=retry_of,
         selection=selection,
+        dry_run=dry_run,
+        applies=applies,
         status="queued",
         counts={},
         amounts=[],
@@ -217,7 +242,7 @@ async def live_counts(session: AsyncSession, job: Job) -> tuple[Json, list[Json]
         return job.counts, job.amounts
     if job.direction == "import":
         return await import_counts(session, job.id), []
-    return await counts_of(session, job.id)
+    return await counts_of(session, job.id, dry_run=job.dry_run)
 
 
 async def steps_of(session: AsyncSession, job_ids: Sequence[UUID]) -> dict[UUID, list[Step]]:
@@ -235,6 +260,7 @@ class HistoryFilter:
     status: str | None = None
     direction: str | None = None
     resource: str | None = None
+    dry_run: bool | None = None
     queued_from: datetime | None = None
     queued_to: datetime | None = None
 
@@ -255,6 +281,8 @@ async def history(
         statement = statement.where(Job.direction == wanted.direction)
     if wanted.resource:
         statement = statement.where(literal(wanted.resource) == any_(Job.resources))
+    if wanted.dry_run is not None:
+        statement = statement.where(Job.dry_run == wanted.dry_run)
     if wanted.queued_from:
         statement = statement.where(Job.queued_at >= wanted.queued_from)
     if wanted.queued_to:
@@ -351,6 +379,7 @@ async def retry_job(
     Raises:
         Conflict: There is nothing to retry, or the job is still at it.
     """
+    _not_of_a_dry_run(job)
     if job.status in OPEN:
         raise Conflict(
             "The job has not ended yet.",
@@ -372,6 +401,21 @@ async def retry_job(
     return await _again(session, integration, job, work, requester, selection=selection)
 
 
+def _not_of_a_dry_run(job: Job) -> None:
+    """
+    Let pass a job that posts.
+
+    Raises:
+        Conflict: It is a dry run, which left nothing behind to be taken up again.
+    """
+    if job.dry_run:
+        raise Conflict(
+            "A dry run posts nothing, so there is nothing to retry or to skip in it.",
+            code="is_dry_run",
+            fixes=["Correct the cause and make another dry run, or start the export itself."],
+        )
+
+
 def _selected(record: Record, **decision: Any) -> Json:
     return {
         "kind": record.kind,
@@ -390,7 +434,7 @@ async def _again(
     *,
     selection: list[Json] | None,
 ) -> Job:
-    return await _queue(
+    return await queue_job(
         session,
         integration,
         work,
@@ -429,6 +473,7 @@ async def retry_record(
         Conflict: The record needs no retry, or needs a decision first.
         Invalid: The decision lacks its document.
     """
+    _not_of_a_dry_run(job)
     if record.state not in {*RETRYABLE, "blocked", "skipped"}:
         raise Conflict(
             f"A record that is {record.state} cannot be retried.", code="record_not_retryable"
@@ -454,14 +499,15 @@ async def retry_record(
 
 
 async def skip_record(
-    session: AsyncSession, record: Record, reason: str, requester: Requester
+    session: AsyncSession, job: Job, record: Record, reason: str, requester: Requester
 ) -> Record:
     """
     Leave a refused or blocked record out, with a person's reason.
 
     Raises:
-        Conflict: It is settled, or still on its way.
+        Conflict: It is settled, still on its way, or a dry run's.
     """
+    _not_of_a_dry_run(job)
     if record.state not in {*RETRYABLE, "blocked"} or record.state in IN_WORK:
         raise Conflict(
             f"A record that is {record.state} cannot be skipped.", code="record_not_skippable"

@@ -44,6 +44,10 @@ class JobView:
     trigger: str
     retry_of: UUID | None
     selection: Sequence[Mapping[str, Any]] | None
+    # Foresees only, and writes to no books.
+    dry_run: bool = False
+    # The dry run whose plan this job posts.
+    applies: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -175,6 +175,7 @@ async def _last_records(
         .join(Job, Job.id == Record.job_id)
         .where(
             Job.company_id == company_id,
+            Job.dry_run.is_(False),
             Record.kind == kind,
             Record.billing_id.in_(list(names)),
         )

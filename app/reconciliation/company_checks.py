@@ -56,9 +56,11 @@ TAX_WORDS = {
     TaxModel.GLOBAL: "Each line carries a mapped tax code; the billed amounts are sent.",
     TaxModel.US_AST: "QuickBooks computes sales tax by address; the billed total is sent as an "
     "override, and its answer is compared.",
-    TaxModel.US_AST_UNSET: "Sales tax is not set up in QuickBooks, so documents go untaxed.",
+    TaxModel.US_AST_UNSET: "Sales tax is not set up in QuickBooks: untaxed documents go out, taxed "
+    "ones are refused before any call.",
     TaxModel.US_MANUAL: "One tax code stands on each document; the billed amounts are sent.",
-    TaxModel.US_NONE: "Sales tax is off in QuickBooks, so documents go untaxed.",
+    TaxModel.US_NONE: "Sales tax is off in QuickBooks: untaxed documents go out, taxed ones are "
+    "refused before any call.",
 }
 
 

@@ -1,7 +1,7 @@
 """Reads what preflight judges: the company afresh, and what the range's documents need."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -23,6 +23,7 @@ from app.kit.db import Database
 from app.mappings import service as mappings
 from app.mappings.repository import MappingKind
 from app.reconciliation.ground import BILLING_KINDS, TAKEN_BACK
+from app.reconciliation.last_preflight import keep_preflight
 from app.reconciliation.opening import BooksOpener, readable
 from app.reconciliation.preflight import judge
 from app.reconciliation.situation import Check, Needs, Situation
@@ -63,10 +64,11 @@ async def run_preflight(
     async with db.transaction(organization_id) as session:
         await save_profile(session, company_id, profile)
         facts = await load_facts(session, integration_id, company_id, profile)
-        needs = await _needs(session, facts, first_day, last_day)
-        situation = await _situation(session, facts, needs)
+        needs = await needs_of(facts, _documents(session, facts, first_day, last_day))
+        findings = judge(await situation_of(session, facts, needs))
+        await keep_preflight(session, company_id, findings, first_day, last_day)
     return Preflight(
-        findings=judge(situation),
+        findings=findings,
         profile=profile,
         documents=needs.documents,
         calls=dict(opened.calls),
@@ -76,18 +78,25 @@ async def run_preflight(
 # ------------------------------------------------------------------------------ what is needed
 
 
-async def _needs(
+async def _documents(
     session: AsyncSession, facts: ExportFacts, first_day: date | None, last_day: date | None
-) -> Needs:
-    needs = Needs()
+) -> AsyncIterator[list[BillingRecord]]:
     for kind in BILLING_KINDS.values():
         pages = billing_rows.in_range(session, facts.integration.id, kind, first_day, last_day)
         async for page in pages:
+            yield page
             for row in page:
-                if row.status not in TAKEN_BACK:
-                    _need(needs, facts, row)
                 session.expunge(row)
-            await asyncio.sleep(0)  # Other requests have their turn.
+
+
+async def needs_of(facts: ExportFacts, pages: AsyncIterator[list[BillingRecord]]) -> Needs:
+    """Return what these documents need of the books; void ones need nothing."""
+    needs = Needs()
+    async for page in pages:
+        for row in page:
+            if row.status not in TAKEN_BACK:
+                _need(needs, facts, row)
+        await asyncio.sleep(0)  # Other requests have their turn.
     return needs
 
 
@@ -124,7 +133,8 @@ def _need(needs: Needs, facts: ExportFacts, row: BillingRecord) -> None:
 # ------------------------------------------------------------------------------ what is there
 
 
-async def _situation(session: AsyncSession, facts: ExportFacts, needs: Needs) -> Situation:
+async def situation_of(session: AsyncSession, facts: ExportFacts, needs: Needs) -> Situation:
+    """Return everything that preflight judges, as it is now."""
     accounts = await books.accounts(session, facts.company_id)
     to_create, unknown = await _without_item(session, facts, needs.price_codes)
     return Situation(

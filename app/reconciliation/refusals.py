@@ -11,6 +11,7 @@ from app.ledger.faultwords import Words
 from app.reconciliation.account_words import ACCOUNT_REQUESTS, ACCOUNTS
 from app.reconciliation.journal_refusals import JOURNAL
 from app.reconciliation.journal_refusals import REQUESTS as JOURNAL_REQUESTS
+from app.reconciliation.plan_refusals import PLAN_RECORDS, PLAN_REQUESTS
 
 AGAIN = "Ask again in a moment."
 PUSH = "Correct it in the billing system, and push it again."
@@ -836,9 +837,15 @@ PREFLIGHT = (
 )
 
 PLACES: Mapping[str, tuple[Words, ...]] = {
-    "record": (*RECORDS, *JOURNAL, *ACCOUNTS),
+    "record": (*RECORDS, *JOURNAL, *ACCOUNTS, *PLAN_RECORDS),
     "document": DOCUMENTS,
-    "request": (*REQUESTS, *ACCOUNTS, *ACCOUNT_REQUESTS, *JOURNAL_REQUESTS),
+    "request": (
+        *REQUESTS,
+        *ACCOUNTS,
+        *ACCOUNT_REQUESTS,
+        *JOURNAL_REQUESTS,
+        *PLAN_REQUESTS,
+    ),
     "connect": CONNECTING,
     "import": IMPORTS,
     "preflight": PREFLIGHT,

@@ -109,6 +109,7 @@ async def last_records(
         .join(Job, Job.id == Record.job_id)
         .where(
             Job.company_id == company_id,
+            Job.dry_run.is_(False),
             Record.kind == kind.value,
             Record.billing_id.in_(list(billing_ids)),
         )

@@ -213,6 +213,7 @@ class Player:
     async def _export(self) -> None:
         await self._push_unmapped()
         await self.one("preflight")
+        await self._dry_run()
         exported = await self.example("create_sync_job", "export")
         ended = await self._ended(exported)
         assert ended["counts"]["created"], ended
@@ -231,8 +232,17 @@ class Player:
         await self.one("download_reconciliation", query=month)
         self.ids["job_id"] = exported["id"]
         await self.all("skip_sync_job_record", record_id=refused[0]["id"])
+        again = await self._ended(await self.example("create_sync_job", "dry_run"))
+        await self._ended(await self.one("apply_sync_job", job_id=again["id"]))
         waiting = await self.example("create_sync_job", "export")
         await self.one("cancel_sync_job", job_id=waiting["id"])
+
+    async def _dry_run(self) -> None:
+        """Foresee the month, look at the plan, and post it; the export afterwards has the rest."""
+        planned = await self._ended(await self.example("create_sync_job", "dry_run"))
+        assert planned["counts"]["planned"], planned
+        await self.one("get_sync_job_plan")
+        await self.one("download_sync_job_plan")
 
     async def _push_unmapped(self, **fields: str) -> None:
         """An invoice with a tax that nobody has mapped: it is refused, and can be skipped."""

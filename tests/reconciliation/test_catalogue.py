@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SAYING = {"refused", "blocked", "skipped", "ConnectRefused", "UnreadableDocument", "_invalid"}
 SAYING_LATER = {"_finding"}
 # Codes that are put together from parts; their whole forms are in the catalogue.
-PREFIXES = {"_not_posted", "item_by_", "parked_", "quickbooks_", "_mapping_broken"}
+PREFIXES = {"_not_posted", "item_by_", "parked_", "would_", "quickbooks_", "_mapping_broken"}
 # Words beside `code` that are none: attribute names, and examples of what clients may send.
 OTHER = {"code"}
 ENTRIES = {entry.words.code: entry for entry in catalogue()}

@@ -77,10 +77,25 @@ FITTING: dict[str, list[dict[str, Any]]] = {
             "paused_reason": None,
             "failure": None,
             "selection": None,
+            "dry_run": True,
+            "findings": None,
         }
     ],
     "job_steps": [{"state": "done", "cursor": None, "counts": {}}],
     "job_records": [{"kind": "customer", "state": "rejected", "action": None, "details": None}],
+    "plan_lines": [
+        {
+            "kind": "customer",
+            "action": "create",
+            "lane": "single",
+            "body": b"{}",
+            "rests_on": {},
+            "needs": [],
+            "reads": [],
+            "effect": None,
+            "shown": {},
+        }
+    ],
     "book_entries": [],  # Stored as an import would.
 }
 
