@@ -198,9 +198,9 @@ async def _load(
     last: date,
     drafts: Sequence[JournalEntry],
 ) -> Loaded:
-    rows = await _rows_in(session, scope, first, last)
+    rows = await rows_in(session, scope, first, last)
     booked = await store.records_booked_on(session, scope.company_id, first, last)
-    moved = await _rows_named(session, scope, booked - set(rows))
+    moved = await rows_named(session, scope, booked - set(rows))
     drafted = await store.records_in(session, drafts)
     held = set(booked).union(*drafted.values())
     members = await store.members_of_records(session, scope.company_id, held | set(rows))
@@ -221,7 +221,7 @@ async def _load(
             id_: each.entry for id_, each in states.items() if not each.sent and id_ not in let_go
         },
     )
-    documents = await _documents(session, scope, rows)
+    documents = await documents_of(session, scope, rows)
     keys = []
     every = {**rows, **moved}
     for key in changed(every, known):
@@ -229,15 +229,15 @@ async def _load(
             _note_elsewhere(loaded, key, rows[key], documents[key])
         else:
             keys.append(key)
-    ground = await _ground(session, scope, [every[key] for key in keys])
+    ground = await ground_for(session, scope, [every[key] for key in keys])
     loaded.waiting = len(known.unsettled.intersection(keys))
     loaded.candidates = candidates_of(
-        keys, known, lambda key: _wanted(every[key], ground, scope), here=rows
+        keys, known, lambda key: wanted_of(every[key], ground, scope), here=rows
     )
     return loaded
 
 
-async def _rows_in(
+async def rows_in(
     session: AsyncSession, scope: Scope, first: date, last: date
 ) -> dict[RecordKey, BillingRecord]:
     found: dict[RecordKey, BillingRecord] = {}
@@ -247,7 +247,7 @@ async def _rows_in(
     return found
 
 
-async def _rows_named(
+async def rows_named(
     session: AsyncSession, scope: Scope, records: Iterable[RecordKey]
 ) -> dict[RecordKey, BillingRecord]:
     wanted: dict[str, set[str]] = {}
@@ -260,7 +260,7 @@ async def _rows_named(
     return found
 
 
-async def _documents(
+async def documents_of(
     session: AsyncSession, scope: Scope, rows: Mapping[RecordKey, BillingRecord]
 ) -> dict[RecordKey, Link]:
     """Return the links of records that have, or may have, a document of their own."""
@@ -308,7 +308,7 @@ def _unsettled(
     }
 
 
-def _wanted(row: BillingRecord, ground: Ground, scope: Scope) -> Bookable | Problem:
+def wanted_of(row: BillingRecord, ground: Ground, scope: Scope) -> Bookable | Problem:
     record = billing_rows.parse(row)
     assert isinstance(record, FINANCIAL)  # noqa: S101 - its kind
     try:
@@ -331,7 +331,7 @@ def _wanted(row: BillingRecord, ground: Ground, scope: Scope) -> Bookable | Prob
 FINANCIAL = billing.Invoice | billing.Payment | billing.CreditNote | billing.Refund
 
 
-async def _ground(session: AsyncSession, scope: Scope, rows: Sequence[BillingRecord]) -> Ground:
+async def ground_for(session: AsyncSession, scope: Scope, rows: Sequence[BillingRecord]) -> Ground:
     """Load what refunds pay back; charges and taxes are known."""
     refunds = [row for row in rows if row.kind == "refund"]
     wanted: dict[str, set[str]] = {

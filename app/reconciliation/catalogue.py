@@ -7,6 +7,7 @@ from app.ledger.explain import UNLISTED
 from app.ledger.faultwords import FAULTS, Words
 from app.ledger.outcomes import CONFLICT_FIXES, CONFLICTS, WAITING_WORDS
 from app.reconciliation.causes import CAUSES
+from app.reconciliation.journal_causes import JOURNAL_CAUSES
 from app.reconciliation.refusals import PLACES
 
 # Codes of ours that also appear in other places than the one whose table tells them.
@@ -73,7 +74,7 @@ def _all() -> Iterator[tuple[Words, str, str | None]]:
     for reason, (cause, explanation) in WAITING_WORDS.items():
         fixes = ("Nothing to do, or what the explanation says.",)
         yield Words(f"parked_{reason}", cause, explanation, fixes, retryable=True), "record", None
-    for words in CAUSES.values():
+    for words in (*CAUSES.values(), *JOURNAL_CAUSES.values()):
         yield words, "reconciliation", None
 
 

@@ -14,6 +14,7 @@ from app.kit.money import as_text
 from app.kit.web import Strict
 from app.ledger.outcomes import DOCUMENT_TYPES
 from app.reconciliation.causes import CAUSES
+from app.reconciliation.journal_causes import JOURNAL_CAUSES
 from app.reconciliation.report import Difference, KindSums, Money, Report
 from app.reconciliation.service import Reconciled
 from app.reconciliation.situation import Check
@@ -65,7 +66,8 @@ class TaxRow(BaseModel):
     kind: DocumentKind
     currency: str
     rate_id: str | None = Field(
-        description="Null: tax that is mapped to no rate, or all tax where the books compute it"
+        description="Null: tax that is mapped to no rate, or all tax where the books compute it. "
+        "With summarized entries: the price code of the tax"
     )
     rate_name: str | None
     percent: str | None
@@ -104,9 +106,14 @@ class DocumentRef(BaseModel):
 
 
 class DifferenceRow(BaseModel):
-    """One document that is not in the books as it was billed."""
+    """
+    One document that is not in the books as it was billed.
 
-    kind: Literal["invoice", "credit_memo", "payment", "refund", "application"]
+    With summarized entries: a record that no entry holds as billed, or an entry (by the sum of its
+    debits) that does not stand as it was sent.
+    """
+
+    kind: Literal["invoice", "credit_memo", "payment", "refund", "application", "journal_entry"]
     billing_id: str | None
     number: str | None
     customer: str | None
@@ -235,10 +242,11 @@ def customer_rows(report: Report) -> list[DifferingCustomerRow]:
 
 
 def cause_rows(report: Report) -> list[CauseRow]:
+    words = {**CAUSES, **JOURNAL_CAUSES}
     return [
         CauseRow(
             code=code,
-            cause=CAUSES[code].cause if code in CAUSES else None,
+            cause=words[code].cause if code in words else None,
             documents=number,
             difference=as_text(report.amounts[code]),
         )

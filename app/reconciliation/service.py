@@ -8,11 +8,16 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.accounting.records import Kind, TaxRate
+from app.billing import repository as billing_rows
 from app.books import repository as books
-from app.exports.facts import load_facts
+from app.exports.facts import ExportFacts, load_facts
 from app.integrations.models import Integration
+from app.integrations.schemas import Mode
+from app.journal.periods import Length
+from app.journal.planning import Scope
 from app.kit.db import Database
 from app.kit.errors import FieldProblem, Invalid
+from app.reconciliation.entries import EntryWalk
 from app.reconciliation.ground import RECONCILED, Ground
 from app.reconciliation.opening import BooksOpener, NoAccess, readable
 from app.reconciliation.report import Difference, Report
@@ -102,6 +107,11 @@ async def reconcile(
                 session, asked.integration_id, asked.company_id, opened.profile
             )
             rates = await _rates(session, asked.company_id)
+            scope = (
+                await _scope(session, facts)
+                if facts.integration.mode == Mode.SUMMARIZED_JOURNAL_ENTRY
+                else None
+            )
         report = Report()
         ground = Ground(
             db=db,
@@ -111,9 +121,24 @@ async def reconcile(
             first_day=asked.first_day,
             last_day=asked.last_day,
         )
-        async for difference in Walk(ground, report).differences(asked.kinds):
+        walk = Walk(ground, report) if scope is None else EntryWalk(ground, report, scope)
+        async for difference in walk.differences(asked.kinds):
             keep(difference)
-    return Reconciled(report=report, rates=rates, calls=dict(opened.calls))
+    return Reconciled(report=report, rates=rates if scope is None else {}, calls=dict(opened.calls))
+
+
+async def _scope(session: AsyncSession, facts: ExportFacts) -> Scope:
+    """Return whose billing is summed up in entries, and how."""
+    integration, journal = facts.integration, facts.settings.journal
+    return Scope(
+        organization_id=integration.organization_id,
+        company_id=facts.company_id,
+        integration_id=integration.id,
+        profile=facts.profile,
+        codes=await billing_rows.price_codes(session, integration.id),
+        length=Length(journal.period),
+        number_prefix=journal.number_prefix,
+    )
 
 
 async def _rates(session: AsyncSession, company_id: UUID) -> dict[str, TaxRate]:

@@ -287,7 +287,7 @@ class Walk:
             return self._difference(billed, CAUSES["missing_in_books"], link, None)
         if billed.amount == ZERO:
             return None
-        return self._difference(billed, _why_absent(record), link, None)
+        return self._difference(billed, why_absent(record), link, None)
 
     async def _read_again(self, kind: Kind, link: Known) -> BooksDocument | None:
         """Read a document that a query did not show: queries may lag behind."""
@@ -404,7 +404,7 @@ def _should_stand(row: BillingRecord, link: Known) -> bool:
     return row.status not in TAKEN_BACK or link.state != LinkState.VOIDED.value
 
 
-def _why_absent(record: Record | None) -> Words:
+def why_absent(record: Record | None) -> Words:
     """Return why a record is not in the books: what its last job said of it."""
     if record is None:
         return CAUSES["not_exported"]

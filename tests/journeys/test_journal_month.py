@@ -1,7 +1,7 @@
 """A whole month of billing in summarized entries: every account moves by what was billed, once."""
 
 import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -28,7 +28,7 @@ class Month:
     def __init__(self, currencies: Sequence[str], *, taxed: bool) -> None:
         self._currencies, self._taxed = currencies, taxed
         self.rows: dict[str, list[dict[str, Any]]] = {}
-        self.accounts: Counter[str] = Counter()
+        self.accounts: dict[str, Decimal] = defaultdict(Decimal)
 
     def bill(self, many: Mapping[str, int]) -> "Month":
         makers = {
