@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from app.cli import build_cli
+from app.schema import heads
 from app.settings import Settings
 
 Run = Callable[..., Awaitable[Result]]
@@ -68,14 +69,18 @@ async def test_rotating_says_how_many(run: Run) -> None:
 
 
 async def test_migrating_what_is_there_changes_nothing(run: Run) -> None:
-    assert "revision 0001" in (await run("migrate")).stdout
+    (head,) = heads()
+
+    assert f"revision {head}" in (await run("migrate")).stdout
 
 
 async def test_the_doctor_finds_a_sound_installation(run: Run) -> None:
+    (head,) = heads()
+
     found = await run("doctor")
 
     assert found.exit_code == 0, found.stdout
-    assert "The schema is at revision 0001." in found.stdout
+    assert f"The schema is at revision {head}." in found.stdout
     assert "Valkey 9 answers." in found.stdout
 
 
@@ -102,11 +107,12 @@ async def test_production_refuses_unsafe_settings(run: Run) -> None:
     assert "PUBLIC_URL must start with https://" in refused.stderr
 
 
-async def test_the_demo_knows_one_profile(run: Run) -> None:
-    refused = await run("demo", "--profile", "uk")
+async def test_the_demo_knows_no_other_profiles(run: Run) -> None:
+    refused = await run("demo", "--profile", "mars")
 
     assert refused.exit_code == 2
-    assert "'uk'" in refused.stderr
+    assert "'mars'" in refused.stderr
+    assert "multicurrency" in refused.stderr
 
 
 # ------------------------------------------------------------------------ over the REST API

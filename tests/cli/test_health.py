@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from app.bootstrap import Collaborators
+from app.schema import heads
 
 
 async def test_alive_without_a_key(anonymous: httpx.AsyncClient) -> None:
@@ -32,6 +33,7 @@ async def test_not_ready_on_another_schema(
 ) -> None:
     async with collaborators.db.engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    (head,) = heads()
 
     answer = await anonymous.get("/readyz")
 
@@ -39,7 +41,9 @@ async def test_not_ready_on_another_schema(
     assert answer.json()["code"] == "not_ready"
     assert "ledgerwire migrate" in answer.json()["fixes"][0]
     async with collaborators.db.engine.begin() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        await connection.execute(
+            text("UPDATE alembic_version SET version_num = :head"), {"head": head}
+        )
 
 
 @pytest.mark.parametrize(

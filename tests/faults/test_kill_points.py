@@ -48,9 +48,6 @@ SLACK = 45 - (FULL.lease + FULL.poll)
 NEXT_WITHIN = SCALED.lease + SLACK
 SETTLED_WITHIN = max(SCALED.second_look, SCALED.lease) + SLACK
 assert FULL.second_look + FULL.poll + SLACK <= 360
-# These figures are for a machine that keeps up; on one that does not, whoever takes over may need
-# so many times as long as the dead one needed for the same way, from the order to its death.
-PATIENCE = 3
 
 
 @dataclass(slots=True)
@@ -64,7 +61,6 @@ class Case:
     attempts: list[dict[str, Any]]
     next_after: float
     settled_after: float
-    pace: float
     at_the_point: bool
     requests: list[dict[str, Any]]
     duplicates: Any = field(default_factory=dict)
@@ -215,7 +211,6 @@ class Group:
             ),
             next_after=self._after(following),
             settled_after=self._after(doubtful),
-            pace=(self.killed_at - self.ordered_at).total_seconds(),
             at_the_point=seller.organization_id in self.arrived,
             requests=writes(seller, carried_out=False),
             duplicates=self.world.simulator.duplicates(seller.realm_id),
@@ -286,6 +281,5 @@ async def test_a_death_costs_nothing(case: Look, point: str, mode: str, write: s
     assert len(found.attempts) == (2 if point in {"after_intent", "half_sent"} else 1)
     assert len([entry for entry in sent if entry["status"] == 200]) == 1
     # Nobody waits for the dead.
-    patience = PATIENCE * found.pace
-    assert found.next_after <= NEXT_WITHIN + patience
-    assert found.settled_after <= SETTLED_WITHIN + patience
+    assert found.next_after <= NEXT_WITHIN
+    assert found.settled_after <= SETTLED_WITHIN

@@ -281,6 +281,7 @@ async def test_foreign_ids_are_not_found_on_any_path(case: Case, town: Town) -> 
         "billing_id": case.id("i1"),
         "external_id": "1",
         "kind": "invoices",
+        "line": "1",
     }
     asked = 0
     async with town.neighbour() as other:

@@ -123,6 +123,8 @@ class Operation:
             "integration_id": twin.row_id("integrations"),
             "job_id": twin.row_id("jobs"),
             "record_id": twin.row_id("job_records"),
+            "entry": twin.row_id("journal_entries"),
+            "line": "1",
         }
         if "mapping_id" in self.ids:
             customers = word == "customer"

@@ -81,6 +81,10 @@ FITTING: dict[str, list[dict[str, Any]]] = {
             "findings": None,
         }
     ],
+    "journal_entries": [
+        {"period": "2026-03-01", "kind": "INV", "currency": "CAD", "sequence": 1, "lines": []}
+    ],
+    "journal_members": [{"kind": "invoice", "role": "income", "sign": 1, "line": 1}],
     "job_steps": [{"state": "done", "cursor": None, "counts": {}}],
     "job_records": [{"kind": "customer", "state": "rejected", "action": None, "details": None}],
     "plan_lines": [
