@@ -29,6 +29,7 @@ BLOCK = "block"
 WHOLE_COMPANY = {"subscription"}
 NAMED = ("customers", "items")
 DOCUMENTS = ("invoices", "credit_memos", "payments", "refunds")
+WRITING = (*NAMED, *DOCUMENTS)
 
 
 async def fresh_profile(context: WorkContext, job: JobView) -> CompanyProfile:
@@ -56,12 +57,13 @@ async def held_back(session: AsyncSession, job_id: UUID, step: str) -> Outcome |
     """
     Return what a step's records show instead of being written, if a finding stops the export.
 
-    One about the company stops everything. One about all documents stops the customers and items
-    that would be made for them; the documents are refused by themselves, each with its reason.
+    One about the company stops everything. One about all documents stops them, and the customers
+    and items that would be made for them; a document that is refused by itself shows its own
+    reason. Voids go on.
     """
     findings = await session.scalar(select(Job.findings).where(Job.id == job_id))
     for finding in findings or ():
-        if finding["stops"] and (finding["code"] in WHOLE_COMPANY or step in NAMED):
+        if finding["stops"] and (finding["code"] in WHOLE_COMPANY or step in WRITING):
             return _held(finding)
     return None
 

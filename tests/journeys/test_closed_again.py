@@ -32,6 +32,7 @@ async def test_the_sweeper_writes_anew_what_closed_books_refused(
 ) -> None:
     await merchant.set_up()
     await merchant.exported("customers", "items")
+    await merchant.looked_just_now()
     simulator.close_books("2026-03-31")
     await merchant.invoice("i1")
     job = await merchant.exported("invoices")
@@ -53,6 +54,7 @@ async def test_the_sweeper_calls_nobody_while_the_books_are_known_to_be_closed(
 ) -> None:
     await merchant.set_up()
     await merchant.exported("customers", "items")
+    await merchant.looked_just_now()
     simulator.close_books("2026-03-31")
     await merchant.invoice("i1")
     job = await merchant.exported("invoices")

@@ -182,6 +182,7 @@ async def test_books_closed_in_between_park_the_record_until_they_open(town: Tow
     async with town.neighbour(items=2, customers=2) as other:
         await prepared(other)
         await other.exported("customers", "items")
+        await other.looked_just_now()
         town.simulator.close_books("2026-03-31", other.realm_id)
         await other.invoice("i1", **untaxed())
 
@@ -211,6 +212,7 @@ async def test_what_was_edited_while_it_was_parked_arrives_as_it_is_now(town: To
     async with town.neighbour(items=2, customers=2) as other:
         await prepared(other)
         await other.exported("customers", "items")
+        await other.looked_just_now()
         town.simulator.close_books("2026-03-31", other.realm_id)
         await other.invoice("i1", **untaxed("10.00"))
         await other.exported("invoices")

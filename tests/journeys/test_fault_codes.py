@@ -89,9 +89,11 @@ async def money_to_an_account_of_nobody(case: Case) -> Record:
 async def paid_to(case: Case, account_id: str) -> Record:
     settings = {"accounts": {"deposit_account_id": account_id}}
     await case.merchant.call("PATCH", "", {"settings": settings})
+    # Beside a sound document, for an export with nothing else preflight stops as a whole.
+    await case.invoice("i0")
     await case.payment("p1", "10.00", {})
     try:
-        return await case.record(await case.export("payments"), "p1")
+        return await case.record(await case.export("invoices", "payments"), "p1")
     finally:
         nowhere = {"accounts": {"deposit_account_id": None}}
         await case.merchant.call("PATCH", "", {"settings": nowhere})
@@ -199,6 +201,7 @@ async def credit_applied_by_hand(case: Case) -> Record:
 async def books_closed_meanwhile(case: Case) -> Record:
     simulator, realm = case.merchant.simulator, case.merchant.realm_id
     await case.invoice("i1")
+    await case.merchant.looked_just_now()
     simulator.close_books("2026-12-31", realm)
     try:
         return await case.record(await case.export("invoices"), "i1")
@@ -210,6 +213,7 @@ async def currencies_turned_on_meanwhile(case: Case) -> Record:
     simulator, realm = case.merchant.simulator, case.merchant.realm_id
     await case.invoice("i0")
     await case.export("invoices")
+    await case.merchant.looked_just_now()
     simulator.preferences({"CurrencyPrefs.MultiCurrencyEnabled": True}, realm)
     await case.invoice("i1")
     try:
@@ -424,3 +428,23 @@ async def paused_job(merchant: Any, job_id: str) -> Record:
             return dict(shown)
         await asyncio.sleep(0.05)
     raise AssertionError(shown)
+
+
+async def test_what_is_wrong_for_every_document_is_told_before_any_call(
+    case: Case, town: Town
+) -> None:
+    nobody = {"accounts": {"deposit_account_id": "987654321"}}
+    await town.call("PATCH", "", {"settings": nobody})
+    await case.payment("p1", "10.00", {})
+    before = len(town.simulator.requests(realm_id=town.realm_id, operation="create"))
+    try:
+        record = await case.record(await case.export("payments"), "p1")
+    finally:
+        nowhere = {"accounts": {"deposit_account_id": None}}
+        await town.call("PATCH", "", {"settings": nowhere})
+
+    assert record["state"] == "blocked"
+    assert "account" in record["cause"].lower()
+    assert record["fixes"]
+    after = len(town.simulator.requests(realm_id=town.realm_id, operation="create"))
+    assert after == before
