@@ -148,6 +148,23 @@ def releasable(
     return {id_ for id_, records in drafts.items() if waiting.isdisjoint(records)}
 
 
+def is_half(sent: Iterable[Member], unsent: Iterable[Member]) -> bool:
+    """
+    Tell whether an unsent entry has the other half of what was sent of one record.
+
+    A record that was dated otherwise is taken back in one entry and added in another: with only
+    one of them in the books, it stands there twice, or not at all.
+    """
+    booked = list(sent)
+    standing_in = {row.revision for row in standing(booked)}
+    taken_back = any(row.sign < 0 for row in booked)
+    rest = list(unsent)
+    twice = len(standing_in) > 1 and any(
+        row.sign < 0 and row.revision in standing_in for row in rest
+    )
+    return twice or (taken_back and not standing_in and any(row.sign > 0 for row in rest))
+
+
 class Stored(Protocol):
     """A billing record as it is kept."""
 

@@ -24,10 +24,12 @@ from app.journal.deltas import (
     Candidate,
     Group,
     Known,
+    Member,
     Problem,
     RecordKey,
     candidates_of,
     changed,
+    is_half,
     plan,
     refreshed,
     releasable,
@@ -36,7 +38,7 @@ from app.journal.deltas import (
 from app.journal.periods import GroupKey, Length, Period
 from app.ledger.identity import invoice_credit_id
 from app.ledger.links import links_of
-from app.ledger.membership import JournalEntry, JournalMember
+from app.ledger.membership import JournalEntry, JournalMember, unsent_entries
 from app.ledger.models import Link
 from app.ledger.postings import pasts_of
 from app.ledger.states import LinkState
@@ -169,6 +171,29 @@ async def _entry_for(
     return await store.make_entry(
         session, scope.owner, group.key, sequence, prefix=scope.number_prefix
     )
+
+
+async def open_halves(session: AsyncSession, scope: Scope) -> list[JournalEntry]:
+    """Return the unsent entries, of whatever days, whose other half is in the books already."""
+    drafts = await unsent_entries(session, scope.company_id)
+    if not drafts:
+        return []
+    drafted = await store.records_in(session, drafts)
+    records: set[RecordKey] = set().union(*drafted.values())
+    members = await store.members_of_records(session, scope.company_id, records)
+    entries = await store.entries_with_ids(session, {row.entry_id for row in members})
+    sent: dict[RecordKey, list[Member]] = {}
+    unsent: dict[tuple[UUID, RecordKey], list[Member]] = {}
+    for row in members:
+        member = store.member_of(row, store.group_key(entries[row.entry_id]))
+        if row.entry_id in drafted:
+            unsent.setdefault((row.entry_id, member.record), []).append(member)
+        else:
+            sent.setdefault(member.record, []).append(member)
+    halves = {
+        entry_id for (entry_id, key), rows in unsent.items() if is_half(sent.get(key, ()), rows)
+    }
+    return [entry for entry in drafts if entry.id in halves]
 
 
 def _within(entry: JournalEntry, only: frozenset[GroupKey] | None) -> bool:

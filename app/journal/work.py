@@ -35,7 +35,7 @@ from app.journal.deciding import EntryDecider, EntryRules
 from app.journal.deltas import Group
 from app.journal.periods import GroupKey, Length, group_of, periods_of, windows
 from app.journal.places import load_places
-from app.journal.planning import PeriodPlan, Scope, days_with_something, plan_period
+from app.journal.planning import PeriodPlan, Scope, days_with_something, open_halves, plan_period
 from app.kit.clock import now
 from app.kit.db import Json
 from app.kit.ids import new_id
@@ -127,6 +127,10 @@ class JournalWork:
                 await save_cursor(
                     session, step.id, cursor={"done": period.key, "position": position}
                 )
+        if selected is None:
+            async with context.transaction() as session:
+                rows = [_row(entry) for entry in await open_halves(session, scope)]
+                await _save(session, job, entries_step, rows, position)
         return True
 
     # ------------------------------------------------------------------ the entries

@@ -169,6 +169,20 @@ def _sent_entries(company_id: UUID) -> Subquery:
     )
 
 
+async def unsent_entries(session: AsyncSession, company_id: UUID) -> list[JournalEntry]:
+    """Return the company's entries of which nothing can be in the books, oldest first."""
+    sent = _sent_entries(company_id)
+    rows = await session.scalars(
+        select(JournalEntry)
+        .where(
+            JournalEntry.company_id == company_id,
+            JournalEntry.id.not_in(select(sent.c.id)),
+        )
+        .order_by(JournalEntry.id)
+    )
+    return list(rows)
+
+
 @dataclass(frozen=True, slots=True)
 class EntryPart:
     """A part of a record, and the entry that holds it; *document_id* once that is in the books."""

@@ -155,6 +155,32 @@ async def test_closed_books_keep_the_entry_back(us: Shop) -> None:
     assert record["code"] in {"closed_books", "parked_closed_books"}
 
 
+async def test_half_of_a_move_is_finished_by_an_export_of_other_days(us: Shop) -> None:
+    """Taken back on the old day, refused on the new one: the fix needs no export of either."""
+    before = balances(us)
+    await us.payment("h1", "30.00", {}, payment_date="2026-05-11")
+    await export(us, "2026-05-11")
+    account = await us.book_id("accounts", "Checking")
+    mapped = await us.merchant.call("GET", "/account-mappings", params={"limit": 200})
+    [row] = [each for each in mapped["data"] if each["role"] == "deposit" and each["id"]]
+    await us.merchant.call("DELETE", f"/account-mappings/{row['id']}")
+    await us.merchant.call(
+        "POST", "/account-mappings", {"role": "deposit", "key": "card", "account_id": account}
+    )
+    await us.payment("h1", "30.00", {}, payment_date="2026-05-12", method="cash")
+    await export(us, "2026-05-11", date_to="2026-05-12")
+    assert moved(us, before) == {}
+    await us.merchant.call("POST", "/account-mappings", {"role": "deposit", "account_id": account})
+
+    job = await export(us, "2026-05-20")
+
+    [record] = await us.merchant.records(job)
+    assert (record["billing_id"], record["state"]) == ("2026-05-12-PAY-USD-01", "posted"), record
+    assert moved(us, before)["Checking"] == D("30.00")
+    again = await export(us, "2026-05-20")
+    assert again["counts"]["total"] == 0
+
+
 async def test_two_jobs_over_overlapping_days_book_each_record_once(us: Shop) -> None:
     before = balances(us)
     for number in range(1, 7):
