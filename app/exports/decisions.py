@@ -188,3 +188,14 @@ def adopted(document_type: str, document: BooksDocument, *, billed: Decimal | No
 def money(amount: Decimal) -> str:
     """Return an amount for a sentence."""
     return as_text(amount)
+
+
+def held_or(decision: Decision, held: Outcome | None) -> Decision:
+    """
+    Return the decision, or what a stopped export shows instead of writing.
+
+    What only waits for something that the stop holds back as well shows the stop, not the wait.
+    """
+    if held is None or (isinstance(decision, Settle) and decision.outcome.state != "blocked"):
+        return decision
+    return Settle(outcome=held)

@@ -18,7 +18,7 @@ from app.accounting.ports import AccountingProvider
 from app.accounting.records import BooksDocument, Kind, Verb
 from app.billing.models import BillingRecord
 from app.exports.currencies import customer_and_currency
-from app.exports.decisions import Decision, Send, Settle, refused_before
+from app.exports.decisions import Decision, Send, Settle, held_or, refused_before
 from app.exports.facts import ExportFacts, NeedsDocument, look_ahead
 from app.exports.process import Decide, judged, meet_stray
 from app.exports.reads import as_read, kept_read
@@ -189,8 +189,7 @@ class _Page:
             if not _given_up(posting) and self.sight.held is None:
                 return await self._under_way(session, record, posting, before)
         decision = await judged(session, self.sight.facts, link, record, self.decide)
-        if isinstance(decision, Send) and self.sight.held is not None:
-            decision = Settle(outcome=self.sight.held)
+        decision = held_or(decision, self.sight.held)
         if isinstance(decision, Send) and refused_before(record, past, decision):
             outcome = await earlier_outcome(session, past[-1].id, past[-1].state)
             decision = Settle(outcome=outcome)

@@ -26,6 +26,7 @@ from app.exports.decisions import (
     Send,
     Settle,
     adopted,
+    held_or,
     order_of,
     out_of_tries,
     refused,
@@ -284,9 +285,7 @@ async def decision_on(
         decision = await lane.guard.decide(
             session, lane.facts, link, record, decide, stale=lane.stale
         )
-    if lane.held is not None and isinstance(decision, Send):
-        return Settle(outcome=lane.held)
-    return decision
+    return held_or(decision, lane.held)
 
 
 async def judged(
