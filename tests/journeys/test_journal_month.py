@@ -175,6 +175,11 @@ async def play(made: Shop, month: Month, count: int) -> None:
     assert again["counts"]["unchanged"] == again["counts"]["total"] == count
     assert len(entries(made)) == count
     assert moved(made, before) == month.billed
+    for last_day in (MONTH["date_to"], "2026-04-15"):
+        days = MONTH | {"date_to": last_day}
+        found = await made.merchant.call("GET", "/reconciliation", params=days)
+        assert found["in_step"] is True, found["differences"][:3]
+        assert {row["difference"] for row in found["kinds"]} == {"0.00"}
 
 
 @pytest.mark.slow
