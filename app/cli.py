@@ -19,6 +19,7 @@ def build_cli() -> typer.Typer:
         cli.add_typer(group, name=name, rich_help_panel=OPERATE)
     cli.command("import", rich_help_panel=USE)(sync.import_)
     cli.command(rich_help_panel=USE)(sync.export)
+    cli.command(rich_help_panel=USE)(sync.apply)
     cli.command(rich_help_panel=USE)(sync.history)
     cli.command(rich_help_panel=DEVELOP)(contract.openapi)
     cli.command(rich_help_panel=DEVELOP)(errors.errors)

@@ -63,6 +63,9 @@ def export(
     date_from: Day = None,
     date_to: Day = None,
     resource: Resources = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only plan; `apply` posts exactly that plan.")
+    ] = False,
     integration: Integration = "",
     url: Url = DEFAULT_URL,
     key: Key = "",
@@ -79,8 +82,28 @@ def export(
         "resources": resource or list(EXPORTED),
         "date_from": _day(date_from),
         "date_to": _day(date_to),
+        "dry_run": dry_run or None,
     }
     _run(request, integration, url, key, wait=wait, as_json=as_json)
+
+
+def apply(
+    job: Annotated[str, typer.Argument(help="Id of the dry run.")],
+    integration: Integration = "",
+    url: Url = DEFAULT_URL,
+    key: Key = "",
+    wait: Wait = True,
+    as_json: AsJson = False,
+) -> None:
+    """
+    Post exactly what a dry run foresaw, or say what has changed since.
+
+    Exit code 0: all went through; 1: the plan has changed; 3: with findings; 4: failed.
+    """
+    with sentences(), _remote(url, key) as remote:
+        chosen = _integration(remote, integration)
+        path = f"/v1/integrations/{chosen}/sync-jobs/{job}/apply"
+        _follow(remote, chosen, remote.call("POST", path), wait=wait, as_json=as_json)
 
 
 def history(
@@ -108,15 +131,39 @@ def _run(
         chosen = _integration(remote, integration)
         body = {name: value for name, value in request.items() if value is not None}
         job = remote.call("POST", f"/v1/integrations/{chosen}/sync-jobs", body)
-        if wait:
-            job = _watched(remote, chosen, job, quiet=as_json)
-        if as_json:
-            typer.echo(json.dumps(job, indent=2, default=str, ensure_ascii=False))
-        else:
-            console().print(history_table([job]))
-            _tell_findings(remote, chosen, job)
-        if wait and (code := EXITS.get(job["status"], EXIT_FAILED)):
-            raise typer.Exit(code)
+        _follow(remote, chosen, job, wait=wait, as_json=as_json)
+
+
+def _follow(remote: Remote, chosen: str, job: Answer, *, wait: bool, as_json: bool) -> None:
+    """Show the job, at its end if that is waited for, and exit as it ended."""
+    if wait:
+        job = _watched(remote, chosen, job, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(job, indent=2, default=str, ensure_ascii=False))
+    else:
+        console().print(history_table([job]))
+        if wait and job.get("dry_run"):
+            _tell_plan(remote, chosen, job)
+        _tell_findings(remote, chosen, job)
+    if wait and (code := EXITS.get(job["status"], EXIT_FAILED)):
+        raise typer.Exit(code)
+
+
+def _tell_plan(remote: Remote, chosen: str, job: Answer) -> None:
+    """Say what the plan would do, and what it would cost."""
+    path = f"/v1/integrations/{chosen}/sync-jobs/{job['id']}/plan"
+    summary = remote.call("GET", path, limit=1)["summary"]
+    actions = [
+        f"{number} to {name}"
+        for name, number in summary["actions"].items()
+        if number and name not in {"total", "unchanged"}
+    ]
+    calls = summary["calls"]
+    console().print(f"Planned: {', '.join(actions) or 'nothing'}. Nothing was posted.")
+    console().print(
+        f"It takes {calls['single']} calls, {calls['batch']} batches and {calls['read']} reads:"
+        f" about {calls['minutes']} min. Post it with: ledgerwire apply {job['id']}"
+    )
 
 
 def _remote(url: str, key: str) -> Remote:
