@@ -122,6 +122,7 @@ PLANTED: tuple[tuple[Callable[[Patch], None], list[Step]], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plant", "steps"), PLANTED, ids=lambda each: getattr(each, "__name__", "")
 )
