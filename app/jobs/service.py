@@ -19,7 +19,7 @@ from app.jobs.schemas import ExportRequest, ImportRequest, RetryRequest
 from app.jobs.work import Work
 from app.kit.clock import now
 from app.kit.db import Json
-from app.kit.errors import Conflict, FieldProblem, Invalid, NotFound
+from app.kit.errors import Conflict, FieldProblem, Invalid, NotFound, refuse_reversed
 from app.kit.ids import new_id
 from app.kit.queue import Doorbell
 from app.kit.web import decode_cursor, encode_cursor
@@ -86,13 +86,7 @@ async def request_job(
             )
         start, end = _export_range(request, today)
         names = ("date_from", "date_to")
-    if start > end:
-        raise Invalid(
-            f"The range is reversed: {start} is after {end}.",
-            code="reversed_range",
-            errors=[FieldProblem(f"/{names[0]}", f"must not be after {names[1]}")],
-            fixes=[f"Swap {names[0]} and {names[1]}."],
-        )
+    refuse_reversed(start, end, start=names[0], end=names[1], body=True)
     return await queue_job(
         session,
         integration,

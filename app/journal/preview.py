@@ -20,7 +20,7 @@ from app.journal.deltas import Group
 from app.journal.periods import Length, periods_of, windows
 from app.journal.places import load_places
 from app.journal.planning import Scope, days_with_something, groups_of
-from app.kit.errors import Conflict
+from app.kit.errors import Conflict, refuse_reversed
 
 MOST_DAYS = 92
 
@@ -45,8 +45,10 @@ async def preview(
     Master customers are taken as they are set; an export looks them up in the books.
 
     Raises:
+        Invalid: The range is reversed.
         Conflict: The company was not read yet, or these are too many days at once.
     """
+    refuse_reversed(first, last)
     profile = books.profile
     if profile is None:
         raise Conflict("The company was not read yet.", code="not_connected")

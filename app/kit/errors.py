@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +102,22 @@ class Unavailable(AppError):
     code = "unavailable"
     title = "Not available right now"
     retryable = True
+
+
+def refuse_reversed(
+    first: date, last: date, *, start: str = "date_from", end: str = "date_to", body: bool = False
+) -> None:
+    """
+    Refuse a range that ends before it begins; *start* and *end* are its fields' names.
+
+    Raises:
+        Invalid: The range is reversed. With *body* its fields are those of the request's body.
+    """
+    if first <= last:
+        return
+    raise Invalid(
+        f"The range is reversed: {first} is after {last}.",
+        code="reversed_range",
+        errors=[FieldProblem(f"/{start}" if body else start, f"must not be after {end}")],
+        fixes=[f"Swap {start} and {end}."],
+    )

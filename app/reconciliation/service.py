@@ -16,7 +16,7 @@ from app.integrations.schemas import Mode
 from app.journal.periods import Length
 from app.journal.planning import Scope
 from app.kit.db import Database
-from app.kit.errors import FieldProblem, Invalid
+from app.kit.errors import refuse_reversed
 from app.reconciliation.entries import EntryWalk
 from app.reconciliation.ground import RECONCILED, Ground
 from app.reconciliation.opening import BooksOpener, NoAccess, readable
@@ -72,13 +72,8 @@ def company_for(integration: Integration, first_day: date | None, last_day: date
         Invalid: The range is reversed.
         NoAccess: There is no company.
     """
-    if first_day is not None and last_day is not None and first_day > last_day:
-        raise Invalid(
-            f"The range is reversed: {first_day} is after {last_day}.",
-            code="reversed_range",
-            errors=[FieldProblem("date_from", "must not be after date_to")],
-            fixes=["Swap date_from and date_to."],
-        )
+    if first_day is not None and last_day is not None:
+        refuse_reversed(first_day, last_day)
     if integration.company_id is None:
         raise NoAccess(
             "This integration has not been connected to a company yet.",

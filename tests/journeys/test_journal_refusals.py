@@ -9,6 +9,7 @@ import pytest
 from tests.journeys.cases import Town
 from tests.journeys.kinds import Shop, shop
 from tests.journeys.test_journal import TAX, balances, export, moved, set_master, use_journal
+from tests.journeys.world import Refused
 
 D = Decimal
 
@@ -222,3 +223,14 @@ async def test_lost_answer_is_looked_for_and_never_posted_twice(us: Shop) -> Non
     assert job["counts"]["created"] == 1
     assert moved(us, before)["Services"] == D("-12.00")
     assert us.simulator.duplicates(us.realm_id)["by_marker"] == {}
+
+
+async def test_preview_of_a_reversed_range_says_so(us: Shop) -> None:
+    days = {"date_from": "2026-05-31", "date_to": "2026-05-01"}
+
+    with pytest.raises(Refused) as refusal:
+        await us.merchant.call("GET", "/journal-entries/preview", params=days)
+
+    assert refusal.value.status == 422
+    assert refusal.value.problem["code"] == "reversed_range"
+    assert refusal.value.problem["fixes"] == ["Swap date_from and date_to."]
